@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting in HLT until the local APIC's one-shot timer fires (Intel SDM volume
+ * 3, chapter 11). Its rate is learnt by using it: measured on the way, so that the
+ * latency of waking makes it look slower than it is, never faster, and a wait
+ * ends early rather than late. The first shots are trials that do not halt, until an
+ * interrupt has come.
+ *
+ * On any core: the rate holds for all.
+ *
+ * QEMU: every machine; xAPIC with -cpu max, x2APIC where firmware turned it on.
+ */
+#include "cpu/timer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "console/log.h"
+#include "cpu/apic.h"
+#include "cpu/core.h"
+#include "cpu/cpu.h"
+#include "cpu/interrupts.h"
+#include "cpu/time.h"
+#include "task/scheduler.h"
+
+#define SPIN_NS     20000   /* below this, halting is not worth it */
+#define TRIAL_NS    2000000 /* a wait must be longer than this for the trial to fit */
+#define TRIAL_TICKS (1 << 14)
+#define TRIAL_RATE  (1ul << RATE_SHIFT) /* one a nanosecond: no ticks are nanoseconds yet */
+#define TRIALS_MAX  16
+#define RETRY_NS    1000000 /* when no task could be queued */
+#define RATE_SHIFT  24      /* ticks a nanosecond, fixed point */
+
+static bool found, usable; /* usable: an interrupt has come */
+static unsigned trials;
+static uint64_t rate;
+
+/* Until the core's next alarm, at most `most`. */
+static uint64_t remaining_ns(const struct core *core, uint64_t most)
+{
+	for (unsigned i = 0; i < ALARMS; i++) {
+		if (!core->alarms[i].function)
+			continue;
+		int64_t ticks = core->alarms[i].tsc - tsc_read();
+		uint64_t ns = ticks > 0 ? time_of_ticks(ticks) : 0;
+		most = ns < most ? ns : most;
+	}
+	return most;
+}
+
+/* Fire once, after this time or a little less. */
+static void program(uint64_t ns)
+{
+	uint64_t ticks = ((unsigned __int128)ns * rate >> RATE_SHIFT) + 1;
+	apic_write(APIC_LVT_TIMER, INTERRUPT_TIMER);
+	apic_write(APIC_TIMER_DIVIDE, APIC_TIMER_DIVIDE_1);
+	apic_write(APIC_TIMER_INITIAL, ticks < UINT32_MAX ? ticks : UINT32_MAX);
+}
+
+/* Fire for the next alarm, or after this time if that is earlier; UINT64_MAX: no such time. */
+static void program_next(const struct core *core, uint64_t most)
+{
+	uint64_t ns = remaining_ns(core, UINT64_MAX);
+	/* An alarm that could not be queued is overdue. */
+	if (most != UINT64_MAX)
+		ns = most;
+	if (ns != UINT64_MAX)
+		program(ns);
+}
+
+/* By the counter, not by the clock, which this may have interrupted. */
+static void timer_interrupt(unsigned vector)
+{
+	struct core *core = core_self();
+	(void)vector;
+	core->timer_fired = true;
+	apic_write(APIC_EOI, 0);
+	uint64_t next = UINT64_MAX;
+	for (unsigned i = 0; i < ALARMS; i++)
+		if (core->alarms[i].function && (int64_t)(core->alarms[i].tsc - tsc_read()) <= 0) {
+			if (task_submit_shared(core->alarms[i].function, NULL) == 0)
+				core->alarms[i].function = NULL;
+			else
+				next = RETRY_NS;
+		}
+	program_next(core, next);
+}
+
+static bool find_apic(void)
+{
+	interrupt_set_handler(INTERRUPT_TIMER, timer_interrupt);
+	return apic_enable();
+}
+
+/* One shot, in HLT or (as a trial) in a bounded loop. Learns the rate if it ran to its end. */
+static void shoot(uint64_t ns)
+{
+	struct core *core = core_self();
+	uint64_t flags, start = time_monotonic(), elapsed, ticks;
+
+	flags = interrupts_off();
+	core->timer_fired = false;
+	if (!usable)
+		rate = TRIAL_RATE;
+	program(ns);
+	ticks = apic_read(APIC_TIMER_INITIAL);
+	if (usable) {
+		__asm__ volatile("sti; hlt" : : : "memory");
+	} else {
+		__asm__ volatile("sti" : : : "memory");
+		while (!core->timer_fired && time_monotonic() - start < TRIAL_NS)
+			cpu_relax();
+	}
+	interrupts_restore(flags);
+	elapsed = time_monotonic() - start;
+	if (!usable)
+		rate = 0;
+	usable = usable || core->timer_fired;
+	if (apic_read(APIC_TIMER_CURRENT) == 0 && elapsed && (ticks << RATE_SHIFT) / elapsed > rate)
+		rate = (ticks << RATE_SHIFT) / elapsed;
+}
+
+/* More than one, since a busy host may be late with an interrupt. */
+static void try_once(void)
+{
+	static bool trying; /* one core at a time: the rate is not known yet */
+	if (__atomic_test_and_set(&trying, __ATOMIC_ACQUIRE)) {
+		cpu_relax();
+		return;
+	}
+	if (usable || trials == TRIALS_MAX)
+		goto done;
+	found = found || find_apic();
+	if (found)
+		shoot(TRIAL_TICKS);
+	if (!usable && ++trials == TRIALS_MAX)
+		log_warning("time: no local APIC timer: sleeping keeps the processor busy");
+done:
+	__atomic_clear(&trying, __ATOMIC_RELEASE);
+}
+
+void timer_wait(uint64_t ns)
+{
+	struct core *core = core_self();
+	if (usable && ns > SPIN_NS) {
+		shoot(remaining_ns(core, ns));
+		uint64_t flags = interrupts_off();
+		program_next(core, UINT64_MAX);
+		interrupts_restore(flags);
+	} else if (!usable && ns > TRIAL_NS) {
+		try_once();
+		cpu_relax();
+	} else {
+		cpu_relax();
+	}
+}
+
+int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *))
+{
+	while (!usable && trials < TRIALS_MAX)
+		try_once();
+	if (!usable)
+		return -BM_ENODEV;
+	struct core *core = core_self();
+	uint64_t now = time_monotonic(), flags = interrupts_off();
+	uint64_t ticks = deadline_ns > now ? time_to_ticks(deadline_ns - now) : 0;
+	uint64_t at = tsc_read() + ticks;
+	if (!core->alarms[which].function || (int64_t)(at - core->alarms[which].tsc) < 0) {
+		core->alarms[which].tsc = at;
+		core->alarms[which].function = function;
+		program_next(core, UINT64_MAX);
+	}
+	interrupts_restore(flags);
+	return 0;
+}
+
+int timer_alarm(uint64_t deadline_ns, void (*function)(void *))
+{
+	return timer_set_alarm(ALARM_APP, deadline_ns, function);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting without burning the host's processor: the local APIC's one-shot timer.
+ */
+#ifndef KERNEL_CPU_TIMER_H
+#define KERNEL_CPU_TIMER_H
+
+#include <stdint.h>
+
+/*
+ * Wait for about ns nanoseconds, never much longer; may return earlier, so call
+ * it in a loop that looks at the clock. Halts the core where the wait is worth
+ * it and there is a timer to end it, else pauses for a moment.
+ */
+void timer_wait(uint64_t ns);
+
+/*
+ * The API's task_alarm: <baremetal/task.h>. One a core and user, the earliest asked for: at
+ * its time an interrupt queues the task.
+ */
+enum { ALARM_APP, ALARM_DEVICES, ALARM_NET, ALARMS };
+int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *));
+int timer_alarm(uint64_t deadline_ns, void (*function)(void *));
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The work queue. Contract and protocol: scheduler.h.
+ */
+#include "task/scheduler.h"
+#ifndef TASK_PORT
+#define TASK_PORT "task/port.h"
+#endif
+#include TASK_PORT /* task/port.h, or the host's */
+#include <baremetal/task.h>
+
+#define SEARCH_ROUNDS 64 /* looks at all other queues before a core goes to sleep */
+
+/*
+ * A group's state: tasks not yet done in the low half, and the number of the core
+ * that sleeps for them, plus one, in the high half: one word, for whoever takes the
+ * last task off must not touch the group afterwards.
+ */
+#define GROUP_TASKS(state)  ((uint32_t)(state))
+#define GROUP_WAITER(state) ((uint32_t)((state) >> 32))
+#define GROUP_WAITER_ONE    (1ul << 32)
+
+static struct worker *workers[CORES_MAX];
+static struct inbox shared;                /* what no core's own queue may take: from interrupts */
+static uint32_t count;                     /* of workers */
+static uint32_t searching;                 /* cores that look for work and will find it */
+static uint32_t idle;                      /* cores that are announced idle */
+static uint64_t idle_mask[CORES_MAX / 64]; /* which these are: a hint, `asleep` decides */
+
+void worker_init(struct worker *worker, uint32_t index)
+{
+	worker->index = index;
+	worker->victim = index;
+	worker->asleep = 0;
+	worker->depth = 0;
+	worker->tasks = worker->stolen = worker->wake_ups = 0;
+	worker->idle_ticks = worker->sleep_ticks = worker->idle_since = 0;
+	worker->deque.top = worker->deque.bottom = 0;
+	inbox_init(&worker->inbox);
+}
+
+void worker_publish(struct worker *worker)
+{
+	if (worker->index == 0)
+		inbox_init(&shared);
+	workers[worker->index] = worker;
+	__atomic_store_n(&count, worker->index + 1, __ATOMIC_RELEASE);
+}
+
+static uint32_t inbox_count(const struct inbox *box)
+{
+	return __atomic_load_n(&box->tail, __ATOMIC_SEQ_CST) -
+	       __atomic_load_n(&box->head, __ATOMIC_SEQ_CST);
+}
+
+uint32_t worker_queued(const struct worker *worker)
+{
+	const struct deque *d = &worker->deque;
+	int64_t tasks = __atomic_load_n(&d->bottom, __ATOMIC_SEQ_CST) -
+			__atomic_load_n(&d->top, __ATOMIC_SEQ_CST);
+	return (tasks > 0 ? tasks : 0) + inbox_count(&worker->inbox) +
+	       (worker->index ? 0 : inbox_count(&shared));
+}
+
+uint32_t worker_count(void)
+{
+	return __atomic_load_n(&count, __ATOMIC_ACQUIRE);
+}
+
+struct worker *worker_of(uint32_t index)
+{
+	return index < worker_count() ? workers[index] : NULL;
+}
+
+/* ---- Waking ---- */
+
+/* Wake this core if it is announced idle. It takes itself off the list. */
+static bool wake(struct worker *worker)
+{
+	if (!__atomic_load_n(&worker->asleep, __ATOMIC_SEQ_CST) ||
+	    !__atomic_exchange_n(&worker->asleep, 0, __ATOMIC_SEQ_CST))
+		return false;
+	port_wake(worker->index);
+	return true;
+}
+
+/* On and off the list of idle cores: only ever called by that core itself. */
+static void list_idle(const struct worker *self)
+{
+	__atomic_fetch_add(&idle, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&idle_mask[self->index / 64], 1ul << self->index % 64, __ATOMIC_SEQ_CST);
+}
+
+static void unlist_idle(const struct worker *self)
+{
+	__atomic_fetch_and(&idle_mask[self->index / 64], ~(1ul << self->index % 64),
+			   __ATOMIC_SEQ_CST);
+	__atomic_fetch_sub(&idle, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Wake any one idle core, unless a searching one will see the work. */
+static void wake_one(void)
+{
+	if (__atomic_load_n(&searching, __ATOMIC_SEQ_CST))
+		return;
+	for (uint32_t word = 0; word < (worker_count() + 63) / 64; word++) {
+		uint64_t mask = __atomic_load_n(&idle_mask[word], __ATOMIC_SEQ_CST);
+		for (; mask; mask &= mask - 1)
+			if (wake(workers[word * 64 + __builtin_ctzl(mask)]))
+				return;
+	}
+}
+
+/* ---- Submitting ---- */
+
+static void group_add(struct bm_task_group *group)
+{
+	if (group)
+		__atomic_fetch_add(&group->state, 1, __ATOMIC_RELAXED);
+}
+
+void task_group_done(struct bm_task_group *group)
+{
+	if (!group)
+		return;
+	uint64_t old = __atomic_fetch_sub(&group->state, 1, __ATOMIC_ACQ_REL);
+	if (GROUP_TASKS(old) == 1 && GROUP_WAITER(old))
+		wake(workers[GROUP_WAITER(old) - 1]);
+}
+
+/* The newly queued task must be seen before the idle are counted: a full fence between. */
+static bool somebody_idles(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&idle, __ATOMIC_RELAXED);
+}
+
+int task_submit(struct bm_task_group *group, void (*function)(void *), void *argument)
+{
+	struct worker *self = port_self();
+	if (deque_is_full(&self->deque))
+		return -BM_EAGAIN;
+	group_add(group);
+	deque_put(&self->deque, &(struct task){function, argument, group});
+	if (somebody_idles())
+		wake_one();
+	return 0;
+}
+
+int task_submit_to(uint32_t core, struct bm_task_group *group, void (*function)(void *),
+		   void *argument)
+{
+	struct worker *worker = worker_of(core);
+	if (!worker)
+		return -BM_EINVAL;
+	group_add(group);
+	if (!inbox_push(&worker->inbox, &(struct task){function, argument, group})) {
+		task_group_done(group);
+		return -BM_EAGAIN;
+	}
+	if (somebody_idles())
+		wake(worker);
+	return 0;
+}
+
+int task_submit_shared(void (*function)(void *), void *argument)
+{
+	if (!inbox_push(&shared, &(struct task){function, argument, NULL}))
+		return -BM_EAGAIN;
+	if (somebody_idles())
+		wake_one();
+	return 0;
+}
+
+/* ---- Running ---- */
+
+static void run(struct worker *self, const struct task *task)
+{
+	self->depth++;
+	task->function(task->argument);
+	self->depth--;
+	self->tasks++;
+	task_group_done(task->group);
+}
+
+static bool take_own(struct worker *self, struct task *task)
+{
+	return inbox_pop(&self->inbox, task) ||
+	       (!inbox_is_empty(&shared) && inbox_take(&shared, task)) ||
+	       deque_pop(&self->deque, task);
+}
+
+/* One look at each other core's queue, from the last fruitful one on. */
+static bool steal(struct worker *self, struct task *task)
+{
+	uint32_t n = worker_count(), at = self->victim;
+	for (uint32_t i = 0; i < n; i++, at++) {
+		if (at >= n)
+			at = 0;
+		if (at == self->index || !deque_steal(&workers[at]->deque, task))
+			continue;
+		self->victim = at;
+		self->stolen++;
+		return true;
+	}
+	return false;
+}
+
+static bool work_anywhere(const struct worker *self)
+{
+	if (!inbox_is_empty(&self->inbox) || !inbox_is_empty(&shared))
+		return true;
+	for (uint32_t i = 0; i < worker_count(); i++)
+		if (!deque_is_empty(&workers[i]->deque))
+			return true;
+	return false;
+}
+
+int task_run_one(void)
+{
+	struct worker *self = port_self();
+	struct task task;
+	if (!take_own(self, &task) && !steal(self, &task))
+		return 0;
+	run(self, &task);
+	return 1;
+}
+
+static bool group_is_done(const struct bm_task_group *group)
+{
+	return group && !GROUP_TASKS(__atomic_load_n(&group->state, __ATOMIC_ACQUIRE));
+}
+
+static bool finished(const struct bm_task_group *group, const bool *stop)
+{
+	return group_is_done(group) || (stop && __atomic_load_n(stop, __ATOMIC_ACQUIRE));
+}
+
+/* A core that was to find the next task turns to something else: wake another if there is more. */
+static void hand_over(const struct worker *self)
+{
+	if (__atomic_load_n(&idle, __ATOMIC_SEQ_CST) && work_anywhere(self))
+		wake_one();
+}
+
+/* Search for a task for a while. */
+static bool search(struct worker *self, struct task *task, const struct bm_task_group *group,
+		   const bool *stop)
+{
+	bool found = false;
+	__atomic_fetch_add(&searching, 1, __ATOMIC_SEQ_CST);
+	for (int round = 0; round < SEARCH_ROUNDS && !found && !finished(group, stop); round++) {
+		found = take_own(self, task) || steal(self, task);
+		if (!found)
+			port_relax();
+	}
+	__atomic_fetch_sub(&searching, 1, __ATOMIC_SEQ_CST);
+	return found;
+}
+
+/* Announce, look once more, sleep: whoever submits after that look sees the announcement. */
+static void sleep_until_woken(struct worker *self, const struct bm_task_group *group,
+			      const bool *stop)
+{
+	list_idle(self);
+	__atomic_store_n(&self->asleep, 1, __ATOMIC_SEQ_CST);
+	if (work_anywhere(self) || finished(group, stop)) {
+		__atomic_store_n(&self->asleep, 0, __ATOMIC_SEQ_CST);
+	} else {
+		uint64_t start = port_clock();
+		while (__atomic_load_n(&self->asleep, __ATOMIC_SEQ_CST))
+			port_sleep(&self->asleep);
+		/* Idle first: whoever reads them never sees more sleep than idleness. */
+		uint64_t now = port_clock();
+		__atomic_store_n(&self->idle_ticks, self->idle_ticks + now - self->idle_since,
+				 __ATOMIC_RELEASE);
+		self->idle_since = now;
+		__atomic_store_n(&self->sleep_ticks, self->sleep_ticks + now - start,
+				 __ATOMIC_RELEASE);
+		self->wake_ups++;
+	}
+	unlist_idle(self);
+}
+
+/* Without a task of its own: find one, or return false when finished(). */
+static bool find(struct worker *self, struct task *task, const struct bm_task_group *group,
+		 const bool *stop)
+{
+	bool found = false;
+	self->idle_since = port_clock();
+	while (!(found = search(self, task, group, stop)) && !finished(group, stop))
+		sleep_until_woken(self, group, stop);
+	self->idle_ticks += port_clock() - self->idle_since;
+	self->idle_since = 0;
+	hand_over(self);
+	return found;
+}
+
+/* Run tasks until finished(). */
+static void work(struct worker *self, const struct bm_task_group *group, const bool *stop)
+{
+	struct task task;
+	while (!finished(group, stop))
+		if (take_own(self, &task) || steal(self, &task) || find(self, &task, group, stop))
+			run(self, &task);
+}
+
+void scheduler_run(const bool *stop)
+{
+	work(port_self(), NULL, stop);
+}
+
+void task_wait(struct bm_task_group *group)
+{
+	struct worker *self = port_self();
+	if (group_is_done(group))
+		return;
+	/* Whoever ends the last task wakes this core; waiters are one a group. */
+	uint64_t mine = (self->index + 1) * GROUP_WAITER_ONE;
+	if (GROUP_WAITER(__atomic_fetch_add(&group->state, mine, __ATOMIC_SEQ_CST)))
+		port_misuse("two waits for one task group at the same time");
+	work(self, group, NULL);
+	__atomic_fetch_sub(&group->state, mine, __ATOMIC_SEQ_CST);
+}

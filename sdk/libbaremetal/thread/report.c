@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the threads were doing, in a crash report; and noticing that none of them can
+ * ever go on.
+ */
+#include "thread.h"
+
+#include <string.h>
+
+#define REPORTED_MAX 64          /* threads in one report */
+#define CHECK_NS     100000000ul /* from the last wait to a closer look */
+
+/* ---- Reports: without locks, perhaps in the middle of anything ---- */
+
+static void say(const char *text)
+{
+	bm_console_write(text, strlen(text));
+}
+
+static void say_number(unsigned long number)
+{
+	char text[20], *p = text + sizeof(text);
+
+	do
+		*--p = '0' + number % 10;
+	while (number /= 10);
+	bm_console_write(p, text + sizeof(text) - p);
+}
+
+static bool is_ready(const struct thread *thread)
+{
+	for (uint32_t i = 0; i < lane_count; i++)
+		for (const struct thread *t = lanes[i].first; t; t = t->next)
+			if (t == thread)
+				return true;
+	return false;
+}
+
+/* Frame pointer and return address, as port_switch() leaves them: its places 6 and 7 above x87's.
+ */
+static void say_saved(const struct thread *thread)
+{
+	const uintptr_t *saved = thread->stack_pointer;
+
+	if ((char *)saved < thread->stack ||
+	    (char *)(saved + 8) > thread->stack + thread->stack_size)
+		return;
+	bm_crash_backtrace((void *)saved[7], (void *)saved[6]);
+}
+
+void thread_report(void)
+{
+	unsigned number = 0, shown = 0, left = 0;
+
+	for (const struct thread *t = threads_all; t; t = t->all) {
+		if (t->state != THREAD_LIVE || ++number == 0)
+			continue;
+		bool waits = t->wait_address, ready = !waits && is_ready(t);
+
+		if (shown == REPORTED_MAX) {
+			left++;
+			continue;
+		}
+		shown++;
+		say("thread ");
+		say(t->name[0] ? t->name : "without a name");
+		if (waits || ready) {
+			say(waits ? ", waiting:\n" : ", ready to run:\n");
+			say_saved(t);
+		} else {
+			say(", on core ");
+			say_number(t->lane ? t->lane->index : 0);
+			say("\n");
+		}
+	}
+	if (left) {
+		say_number(left);
+		say(" more threads\n");
+	}
+}
+
+__attribute__((constructor(104))) static void register_report(void)
+{
+	bm_on_crash(thread_report);
+}
+
+/* ---- Deadlock ---- */
+
+/* Tasks that are queued or begun, but for this one. A task or an alarm may yet wake a thread. */
+static bool tasks_are_left(void)
+{
+	struct bm_core_info info;
+	uint32_t tasks = 0;
+
+	for (uint32_t i = 0; i < lane_count; i++)
+		if (!bm_core_info(i, &info))
+			tasks += info.depth + info.queued;
+	return tasks > 1;
+}
+
+void thread_look_for_deadlock(void)
+{
+	if (__atomic_load_n(&threads_running, __ATOMIC_SEQ_CST) || !sleep_is_empty())
+		return;
+	if (tasks_are_left())
+		thread_check_deadlock();
+	else
+		bm_crash("deadlock: every thread waits, and nothing is left that could wake one");
+}
+
+void thread_check_deadlock(void)
+{
+	sleep_check_at(bm_time_monotonic() + CHECK_NS);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes, runners, invitations, and switching from thread to thread. See thread.h.
+ */
+#include "thread.h"
+
+#include <stdlib.h>
+
+#define PATIENCE 256 /* switches after which a runner looks for tasks, too */
+
+struct lane *lanes;
+uint32_t lane_count;
+uint32_t threads_running = 1, threads_alive = 1;
+
+/* Before the program's own constructors, which may use threads. */
+__attribute__((constructor(102))) static void make_lanes(void)
+{
+	lane_count = bm_system_info()->cores;
+	lanes = aligned_alloc(64, lane_count * sizeof *lanes);
+	if (!lanes)
+		bm_crash("threads: no memory for the cores' lists: give the machine more");
+	for (uint32_t i = 0; i < lane_count; i++)
+		lanes[i] = (struct lane){
+		    .index = i, .patience = PATIENCE, .depth = NO_RUNNER, .end = &lanes[i].first};
+	thread_malloc_start();
+}
+
+__attribute__((noinline)) struct lane *thread_find_lane(struct thread *self)
+{
+	struct lane *lane = &lanes[bm_core()];
+
+	lane->core_depth = bm_api->task_depth();
+	self->lane = lane;
+	return lane;
+}
+
+/* ---- Lanes ---- */
+
+static inline void push(struct lane *lane, struct thread *thread)
+{
+	thread->next = NULL;
+	__atomic_store_n(lane->end, thread, __ATOMIC_RELAXED);
+	lane->end = &thread->next;
+}
+
+static inline struct thread *pop(struct lane *lane)
+{
+	struct thread *thread = lane->first;
+
+	if (thread) {
+		__atomic_store_n(&lane->first, thread->next, __ATOMIC_RELAXED);
+		if (!thread->next)
+			lane->end = &lane->first;
+	}
+	return thread;
+}
+
+/* Tasks on this core's stacks. */
+static inline uint32_t depth_of(const struct lane *lane)
+{
+	return *lane->core_depth;
+}
+
+static bool is_empty(const struct lane *lane)
+{
+	return !__atomic_load_n(&lane->first, __ATOMIC_RELAXED);
+}
+
+static struct thread *take(struct lane *lane)
+{
+	struct thread *thread;
+
+	if (is_empty(lane))
+		return NULL;
+	spin_lock(&lane->lock);
+	thread = pop(lane);
+	spin_unlock(&lane->lock);
+	return thread;
+}
+
+static void run_invited(void *lane);
+
+/* Tell the cores that this lane has a thread to run. One invitation a lane is enough. */
+static void invite(struct lane *lane)
+{
+	if (__atomic_load_n(&lane->invited, __ATOMIC_SEQ_CST) ||
+	    __atomic_exchange_n(&lane->invited, 1, __ATOMIC_SEQ_CST))
+		return;
+	while (bm_task_submit(NULL, run_invited, lane) == -BM_EAGAIN) {
+		/* All cores have tasks enough; the runner of this one is not far. */
+		if (depth_of(lane) == lane->depth) {
+			__atomic_store_n(&lane->invited, 0, __ATOMIC_SEQ_CST);
+			return;
+		}
+		bm_task_run_one();
+	}
+}
+
+static struct thread *steal(struct lane *lane)
+{
+	for (uint32_t i = 1; i < lane_count; i++) {
+		struct lane *victim = &lanes[(lane->index + i) % lane_count];
+		struct thread *thread = take(victim);
+
+		if (!thread)
+			continue;
+		if (!is_empty(victim))
+			invite(lane); /* there is more than this core can do */
+		return thread;
+	}
+	return NULL;
+}
+
+/* ---- Switching ---- */
+
+static inline int switch_to(struct thread *self, struct lane *lane, struct thread *next,
+			    uint32_t *release)
+{
+	next->lane = lane;
+	return port_switch(&self->stack_pointer, next->stack_pointer, next, release);
+}
+
+/* Whom to go on with when a thread leaves this lane's core. */
+static struct thread *next_of(struct lane *lane)
+{
+	struct thread *next = NULL;
+
+	if (__builtin_expect(lane->base == NULL, 0)) {
+		/* main(), for the first time: the core is the work queue's from now on. */
+		if (!thread_prepare_core())
+			bm_crash("threads: no memory for core 0's stack: give the machine more");
+		return lane->core_thread;
+	}
+	if (__builtin_expect(--lane->patience, 1))
+		next = take(lane);
+	return next ? next : lane->base;
+}
+
+bool thread_can_leave(struct thread *self)
+{
+	struct lane *lane = thread_lane(self);
+
+	return depth_of(lane) == lane->depth ||
+	       (!lane->base && !depth_of(lane) && self->state != THREAD_OF_CORE);
+}
+
+void thread_leave(struct thread *self, struct spin *release)
+{
+	struct lane *lane = self->lane;
+
+	switch_to(self, lane, next_of(lane), &release->held);
+}
+
+_Noreturn void thread_end(struct thread *self)
+{
+	struct lane *lane = self->lane;
+
+	lane->ended = self; /* for the runner */
+	switch_to(self, lane, lane->base ? lane->base : next_of(lane), &lane->nothing);
+	__builtin_unreachable();
+}
+
+static void bury_ended(struct lane *lane)
+{
+	struct thread *ended = lane->ended;
+
+	lane->ended = NULL;
+	if (ended)
+		thread_bury(ended);
+}
+
+void thread_ready(struct thread *thread)
+{
+	struct lane *lane = thread_lane(port_self());
+
+	spin_lock(&lane->lock);
+	push(lane, thread);
+	spin_unlock(&lane->lock);
+	/* On one core its runner is enough, unless a task lies above it. */
+	if (lane_count > 1 || depth_of(lane) != lane->depth)
+		invite(lane);
+}
+
+/* ---- Runners ---- */
+
+/* Run one task, if there is any; but not another runner. */
+static void poll(struct lane *lane)
+{
+	lane->polling = true;
+	bm_task_run_one();
+	lane->polling = false;
+	if (lane_count > 1 && !is_empty(lane))
+		invite(lane);
+}
+
+/* Run threads until there are none, or until one comes back. */
+static void run_threads(struct thread *self, struct lane *lane, bool for_ever)
+{
+	struct thread *outer = lane->base, *next;
+	uint32_t outer_depth = lane->depth;
+	bool outer_polling = lane->polling;
+
+	lane->base = self;
+	lane->depth = depth_of(lane);
+	lane->polling = false;
+	lane->patience = PATIENCE;
+	do {
+		next = take(lane);
+		if (!next)
+			next = steal(lane);
+		if (!next)
+			break;
+		switch_to(self, lane, next, &lane->nothing);
+		bury_ended(lane);
+		if (!lane->patience) {
+			lane->patience = PATIENCE;
+			poll(lane);
+		}
+	} while (for_ever);
+	lane->base = outer;
+	lane->depth = outer_depth;
+	lane->polling = outer_polling;
+	if (!for_ever && !is_empty(lane))
+		invite(lane); /* left to others */
+}
+
+/* An invitation, as a task. */
+static void run_invited(void *from)
+{
+	struct thread *self = port_self();
+	struct lane *lane = thread_lane(self);
+
+	__atomic_store_n(&((struct lane *)from)->invited, 0, __ATOMIC_SEQ_CST);
+	if (lane->polling && depth_of(lane) == lane->depth + 1)
+		return; /* the runner that polls is right below */
+	run_threads(self, lane, true);
+}
+
+void thread_work(struct thread *self, bool tasks)
+{
+	run_threads(self, thread_lane(self), false);
+	if (!tasks || !bm_task_run_one())
+		port_relax();
+}
+
+_Noreturn void thread_run_core(struct thread *self)
+{
+	bury_ended(self->lane);
+	run_threads(self, self->lane, true);
+	bm_core_run();
+}
+
+/* ---- Yielding ---- */
+
+/* In a task, in main() before any other wait, or with nobody else in the lane. */
+static __attribute__((noinline)) int yield_slowly(struct thread *self)
+{
+	struct lane *lane = thread_lane(self);
+	struct thread *next = lane->base;
+
+	if (!thread_can_leave(self) || (!next && threads_alive == 1)) {
+		bm_task_run_one();
+		return 0;
+	}
+	if (!next) {
+		if (!thread_prepare_core())
+			return 0;
+		next = lane->core_thread; /* it looks at the lane first */
+	}
+	lane->patience = 0;
+	spin_lock(&lane->lock);
+	push(lane, self);
+	return switch_to(self, lane, next, &lane->lock.held);
+}
+
+static __attribute__((noinline)) int yield_alone(struct thread *self)
+{
+	self->lane->end = &self->lane->first;
+	spin_unlock(&self->lane->lock);
+	return yield_slowly(self);
+}
+
+/*
+ * The way that counts: 25 instructions, and the switch, whose return is this one's. It calls
+ * nothing, so it has no frame.
+ */
+int thread_yield(void)
+{
+	struct thread *self = port_self(), *next;
+	struct lane *lane = self->lane;
+
+	if (__builtin_expect(!lane || depth_of(lane) != lane->depth || !--lane->patience, 0))
+		return yield_slowly(self);
+	spin_lock(&lane->lock);
+	push(lane, self); /* nobody takes it before the lock is opened, behind the switch */
+	next = lane->first;
+	__atomic_store_n(&lane->first, next->next, __ATOMIC_RELAXED);
+	if (__builtin_expect(next == self, 0))
+		return yield_alone(self);
+	return switch_to(self, lane, next, &lane->lock.held);
+}
+
+int sched_yield(void) __attribute__((alias("thread_yield")));
+void pthread_yield(void)
+{
+	thread_yield();
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Deadlines: a pairing heap of waiters, earliest first, and an alarm for its root.
+ *
+ * After Fredman, Sedgewick, Sleator and Tarjan, "The pairing heap" (1986): no
+ * memory but the waiters' own, and any of them can be taken out.
+ */
+#include "thread.h"
+
+static struct spin lock;
+static struct waiter *root;
+static uint64_t armed = BM_FOREVER; /* an alarm will come then, or before */
+static uint64_t check = BM_FOREVER; /* when to look for a deadlock */
+
+/* Join two heaps. */
+static struct waiter *merge(struct waiter *a, struct waiter *b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	if (b->deadline < a->deadline) {
+		struct waiter *t = a;
+
+		a = b;
+		b = t;
+	}
+	b->sibling = a->child;
+	if (a->child)
+		a->child->before = b;
+	b->before = a; /* a first child's is its parent */
+	a->child = b;
+	return a;
+}
+
+/* Make one heap of a list of siblings: in pairs from the left, then all from the right. */
+static struct waiter *merge_list(struct waiter *list)
+{
+	struct waiter *pairs = NULL, *heap = NULL;
+
+	while (list) {
+		struct waiter *a = list, *b = a->sibling;
+
+		list = b ? b->sibling : NULL;
+		a->sibling = NULL;
+		if (b)
+			b->sibling = NULL;
+		a = merge(a, b);
+		a->sibling = pairs;
+		pairs = a;
+	}
+	while (pairs) {
+		struct waiter *next = pairs->sibling;
+
+		pairs->sibling = NULL;
+		heap = merge(heap, pairs);
+		pairs = next;
+	}
+	if (heap)
+		heap->before = NULL;
+	return heap;
+}
+
+static void take_out(struct waiter *waiter)
+{
+	if (waiter == root) {
+		root = merge_list(waiter->child);
+	} else {
+		if (waiter->before->child == waiter)
+			waiter->before->child = waiter->sibling;
+		else
+			waiter->before->sibling = waiter->sibling;
+		if (waiter->sibling)
+			waiter->sibling->before = waiter->before;
+		root = merge(root, merge_list(waiter->child));
+	}
+	waiter->child = waiter->sibling = waiter->before = NULL;
+	waiter->sleeping = false;
+}
+
+static void ring(void *unused);
+
+/* A core has one alarm: it serves all deadlines. See to one for the earliest. Without a timer that
+ * interrupts, a task looks again and again. */
+static void arm(void)
+{
+	uint64_t next = root && root->deadline < check ? root->deadline : check;
+
+	if (next >= armed)
+		return;
+	armed = next;
+	if (bm_task_alarm(armed, ring) && bm_task_submit(NULL, ring, NULL))
+		armed = BM_FOREVER; /* the next sleeper tries once more */
+}
+
+static void ring(void *unused)
+{
+	uint64_t now = bm_time_monotonic();
+
+	(void)unused;
+	spin_lock(&lock);
+	armed = BM_FOREVER;
+	while (root && root->deadline <= now) {
+		struct waiter *waiter = root;
+
+		take_out(waiter);
+		thread_time_out(waiter);
+	}
+	bool look = check <= now;
+
+	if (look)
+		check = BM_FOREVER;
+	arm();
+	spin_unlock(&lock);
+	if (look)
+		thread_look_for_deadlock();
+}
+
+void sleep_check_at(uint64_t deadline)
+{
+	spin_lock(&lock);
+	if (check == BM_FOREVER) {
+		check = deadline;
+		arm();
+	}
+	spin_unlock(&lock);
+}
+
+void sleep_add(struct waiter *waiter)
+{
+	waiter->child = waiter->sibling = waiter->before = NULL;
+	spin_lock(&lock);
+	waiter->sleeping = true;
+	root = merge(root, waiter);
+	arm();
+	spin_unlock(&lock);
+}
+
+/* Whoever let it time out has the lock: after this, nobody knows the waiter any more. */
+void sleep_remove(struct waiter *waiter)
+{
+	spin_lock(&lock);
+	if (waiter->sleeping)
+		take_out(waiter);
+	spin_unlock(&lock);
+}
+
+bool sleep_is_empty(void)
+{
+	bool empty;
+
+	spin_lock(&lock);
+	empty = !root;
+	spin_unlock(&lock);
+	return empty;
+}

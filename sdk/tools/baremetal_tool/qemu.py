@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: MIT
+"""The virtual machine: QEMU's command line, the choice of an accelerator, the guest's end."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+
+from . import grub, host, sdk
+from .bundle import read_bundle
+from .elf import Elf, check_file
+from .errors import (STATUS_CRASH, STATUS_INTERRUPTED, STATUS_NO_STATUS, STATUS_REFUSED,
+                     STATUS_TIMEOUT, Problem, Usage, from_oserror, shown, tell)
+from .image import join_words
+from .output import Terminated
+
+STATUS_PORT, EXIT_PORT = 0x504, 0x501  # kernel/cpu/power.h
+MACHINES = ("microvm", "q35", "pc")
+DISPLAYS = ("none", "gtk", "sdl", "curses")
+TRIAL_SECONDS = 5
+TRIAL_MACHINES = (("microvm", 1), ("q35", 2))  # from the simplest to one with firmware, and cores
+KVM_FAILED = b"KVM internal error"
+# The least machine memory that these have been seen to start in (`./bench memory-iso`): below, they
+# wait for ever or reset. What the image itself takes comes on top.
+GRUB_MEMORY = 2816 << 10
+UEFI_MEMORY = 64 << 20
+GRUB_WORDS_MAX = 8000  # bytes; GRUB 2.06 hangs at 16,000
+
+
+def kind_of(path):
+    """What a file is: "app", "elf", "kernel", "iso", "disk"; a Problem if it is none of these."""
+    try:
+        check_file(path)
+        with open(path, "rb") as file:
+            start = file.read(512)
+            file.seek(32769)
+            volume = file.read(5)
+    except OSError as error:
+        raise from_oserror(error, path) from None
+    if start[:4] == b"\x7fELF":
+        elf = Elf(path)
+        if elf.is_kernel():
+            return "elf" if bundle_of(path, "elf") else "kernel"
+        elf.check_app()
+        return "app"
+    if volume == b"CD001":
+        return "iso"
+    if start[510:512] == b"\x55\xaa":
+        return "disk"
+    raise Problem(f"{shown(path)} is neither an image nor an application",
+                  "give what `baremetal image` or your project's build made")
+
+
+def boot_size(path, kind):
+    """Bytes of an image that booting needs: of a disk, up to the end of its first partition."""
+    size = os.path.getsize(path)
+    if kind == "disk":
+        with open(path, "rb") as file:
+            start, count = struct.unpack_from("<II", file.read(512), 446 + 8)
+        size = min(size, (start + count) * 512)
+    return size
+
+
+def bundle_of(path, kind):
+    """(data, args, members) of the bundle in an image, or None."""
+    with open(path, "rb") as file:
+        data = file.read(boot_size(path, kind))
+    step = 4096 if kind == "elf" else 512
+    at = data.find(b"BMBUND01")
+    while at >= 0:
+        found = read_bundle(data, at) if at % step == 0 else None
+        if found:
+            return (data, *found)
+        at = data.find(b"BMBUND01", at + 1)
+    return None
+
+
+def parse_memory(text):
+    """Bytes of "128", "128M", "2G", "2560K" (megabytes without a letter)."""
+    match = re.fullmatch(r"([1-9][0-9]{0,8})([KMG]?)", text.upper().removesuffix("B"), re.ASCII)
+    if not match:
+        raise Usage(f"--memory: {shown(text)} is not an amount of memory",
+                      "write it like 128M, 2G or 2560K")
+    return int(match[1]) << {"K": 10, "M": 20, "": 20, "G": 30}[match[2]]
+
+
+def memory_text(size):
+    """Like "3M" or "2560K", as --memory takes it."""
+    return f"{size >> 20}M" if size % (1 << 20) == 0 else f"{-(-size >> 10)}K"
+
+
+def check_memory(asked, path, kind, uefi):
+    """Refuse a machine in which what is loaded has no place: nobody in there could say so."""
+    if kind in ("elf", "kernel"):
+        loads = Elf(path).loads()
+        least = max((s.paddr + s.memsz for s in loads), default=0)
+        what = "the image is loaded up to"
+    else:
+        bundle = bundle_of(path, kind)
+        size = sum(-(-m.size // 4096) * 4096 for m in bundle[2]) if bundle else 0
+        least = (UEFI_MEMORY if uefi else GRUB_MEMORY) + size
+        what = ("the UEFI firmware, " if uefi else "") + "the boot loader and the image need"
+    least = -(-least // 4096) * 4096
+    if asked < least:
+        raise Usage(f"--memory {memory_text(asked)} is too little: {what} {memory_text(least)}",
+                      f"give {memory_text(least)} and what the program itself uses")
+
+
+def quoted(value):
+    """A value inside one of QEMU's option lists: commas are doubled."""
+    return os.fsdecode(value).replace(",", ",,")
+
+
+def cache_folder():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "baremetal")
+
+
+def _kvm_memory():
+    return os.path.join(cache_folder(), "kvm.json")
+
+
+def _kvm_key(trial):
+    """What the answer depends on: QEMU, the host's kernel and processor, and the trial itself."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            cpu = next((line for line in file if line.startswith("model name")), "")
+    except OSError:
+        cpu = ""
+    about = [os.stat(path)[:] for path in (trial, sdk.kernel_path())]
+    seen = (host.version_of("qemu-system-x86_64"), os.uname(), cpu,
+            [(a[6], a[8]) for a in about])  # size and time
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:24]
+
+
+def remember_kvm(works):
+    """Keep the answer for the next time; only a memory aid, so failing at it is no problem."""
+    path = _kvm_memory()
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
+            json.dump({"key": _kvm_key(sdk.trial_path()), "works": works}, file)
+        os.replace(file.name, path)
+    except OSError:
+        pass
+
+
+def kvm_works(qemu, verbose):
+    """Does a program run under KVM here? The SDK's trial program is run once; then remembered.
+
+    KVM may start a guest and yet fail at its first vector instruction.
+    """
+    trial = sdk.trial_path()
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK) or not os.path.isfile(trial):
+        return False
+    try:
+        with open(_kvm_memory(), encoding="utf-8") as file:
+            known = json.load(file)
+        if known["key"] == _kvm_key(trial):
+            return known["works"] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    works = all(
+        Guest([qemu, *machine(kind, cores, 128 << 20, "kvm"), "-kernel", sdk.kernel_path(),
+               "-initrd", trial, "-serial", "null"]).run(TRIAL_SECONDS, quiet=True).status == 0
+        for kind, cores in TRIAL_MACHINES)
+    if verbose:
+        tell(f"KVM was tried and {'works' if works else 'does not work here'}")
+    remember_kvm(works)
+    return works
+
+
+def displays(program):
+    """The kinds of display that this QEMU has: Debian has some in packages of their own."""
+    try:
+        done = subprocess.run([program, "-display", "help"], stdin=subprocess.DEVNULL, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20)
+    except OSError:
+        return ()
+    except subprocess.TimeoutExpired:
+        return DISPLAYS
+    return done.stdout.decode(errors="replace").split()
+
+
+def choose_display(program, asked):
+    """The display to take. True: gtk. A Problem if it is not there."""
+    if asked == "none":
+        return asked
+    kind = "gtk" if asked is True else asked
+    if kind in displays(program):
+        return kind
+    raise Problem(f"this QEMU has no display of the kind {kind}",
+                  f"apt-get install {host.DISPLAY_PACKAGES[kind]}")
+
+
+def machine(kind, cores, memory, accel, firmware=None):
+    """QEMU's arguments for the machine itself, without a console."""
+    cpu = "host,+invtsc,migratable=off" if accel == "kvm" else "max"
+    arguments = ["-M", kind, "-accel", accel, "-cpu", cpu, "-smp", str(cores),
+                 "-m", memory_text(memory), "-nodefaults", "-no-user-config", "-no-reboot"]
+    if firmware:
+        code, variables = firmware
+        for unit, path, more in ((0, code, "readonly=on"), (1, variables, "snapshot=on")):
+            arguments += ["-drive",
+                          f"if=pflash,unit={unit},format=raw,{more},file={quoted(path)}"]
+    return arguments
+
+
+def boot_medium(path, kind, snapshot=False):
+    """QEMU's arguments that attach an image. snapshot: what is written to a disk is dropped."""
+    if kind in ("elf", "kernel"):
+        return ["-kernel", path]
+    read_only, device = ("on", "ide-cd") if kind == "iso" else ("off", "ide-hd")
+    snapshot = kind == "disk" and (snapshot or not os.access(path, os.W_OK))
+    return ["-drive", f"if=none,id=medium,format=raw,readonly={read_only},file={quoted(path)},"
+                      f"snapshot={'on' if snapshot else 'off'}",
+            "-device", f"{device},drive=medium,bootindex=0"]
+
+
+def pass_words(words, kind):
+    """QEMU's arguments that hand words to the kernel's command line."""
+    if not words:
+        return []
+    if kind in ("elf", "kernel"):
+        return ["-append", os.fsdecode(join_words(words))]
+    text = grub.FAMILY_PREFIX + grub.grub_words(words)
+    if len(os.fsencode(text)) > GRUB_WORDS_MAX:
+        raise Problem(f"these arguments are {len(text)} bytes long; GRUB takes {GRUB_WORDS_MAX}",
+                      "run an image of the format elf, or put them into a file of --root")
+    return ["-smbios", "type=1,family=" + quoted(text)]
+
+
+class End:
+    """How a guest ended: the outcome in one word, and the exit status that `run` gives."""
+
+    def __init__(self, outcome, status, text=None, fix=None):
+        self.outcome, self.status, self.text, self.fix = outcome, status, text, fix
+
+
+class Guest:
+    """A QEMU process, with the devices that tell how the guest ended."""
+
+    def __init__(self, command, folder=None):
+        self.folder, self.kvm_failed = folder, False
+        self.status_path = os.path.join(folder, "status") if folder else None
+        if folder:
+            chardev = f"file,id=status,path={quoted(self.status_path)}"
+        else:
+            self.reader, self.writer = os.pipe()
+            chardev = f"file,id=status,path=/dev/fd/{self.writer}"
+        self.command = [*command, "-display", "none"] if "-display" not in command else command
+        self.command += ["-chardev", chardev,
+                         "-device", f"isa-debugcon,iobase={STATUS_PORT:#x},chardev=status",
+                         "-device", f"isa-debug-exit,iobase={EXIT_PORT:#x}"]
+
+    def start(self, extra_fds=(), **more):
+        fds = extra_fds if self.folder else (*extra_fds, self.writer)
+        try:
+            return subprocess.Popen(self.command, pass_fds=fds, **more)
+        except OSError as error:
+            raise from_oserror(error, self.command[0]) from None
+
+    def run(self, timeout=None, quiet=False):
+        """Run to the end, or to the time limit in seconds, and say how it ended."""
+        silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL} if quiet else {}
+        started = time.monotonic()
+        process = self.start(stderr=subprocess.PIPE, **silent)
+        watcher = threading.Thread(target=self.watch, args=(process, quiet), daemon=True)
+        watcher.start()
+        late = interrupted = False
+        try:
+            try:
+                process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                late = True
+            except Terminated as end:
+                if end.number != signal.SIGINT:
+                    raise
+                interrupted = True
+        finally:
+            stop(process)
+        watcher.join(5)
+        return self.end(process.returncode, late, interrupted, time.monotonic() - started)
+
+    def watch(self, process, quiet):
+        """Pass QEMU's complaints on. After an error inside KVM it would stand still for ever."""
+        for line in process.stderr:
+            if not quiet:
+                sys.stderr.buffer.write(line)
+                sys.stderr.buffer.flush()
+            if KVM_FAILED in line and not self.kvm_failed:
+                self.kvm_failed = True
+                threading.Timer(0.5, process.kill).start()  # once it has said the rest
+
+    def said(self):
+        """The line that the guest wrote to the status port, or an empty string."""
+        if self.folder:
+            try:
+                with open(self.status_path, "rb") as file:
+                    data = file.read(100)
+            except OSError:
+                data = b""
+        else:
+            os.close(self.writer)
+            with open(self.reader, "rb") as file:
+                data = file.read(100)
+        line = data.split(b"\n")[0] if b"\n" in data else b""
+        return line.decode("ascii", "replace")
+
+    def end(self, returncode, late, interrupted, seconds):
+        line = self.said()
+        if match := re.fullmatch(r"exit (-?[0-9]{1,10})", line):
+            return End("exit", int(match[1]) & 255)
+        if line == "crash":
+            return End("crash", STATUS_CRASH, "the program crashed",
+                       "the report is on the console, above; "
+                       "`baremetal debug` shows more")
+        if line == "refused":
+            return End("refused", STATUS_REFUSED, "the kernel could not start the program",
+                       "the reason is on the console, above")
+        if self.kvm_failed:
+            remember_kvm(False)
+            return End("kvm", STATUS_NO_STATUS, "KVM cannot run this program here",
+                       "run it again: it will be emulated; or give --accel tcg")
+        if interrupted:
+            return End("interrupted", STATUS_INTERRUPTED, "interrupted")
+        if late:
+            return End("timeout", STATUS_TIMEOUT,
+                       f"the program had not ended after {seconds:.{0 if seconds >= 1 else 2}f} s",
+                       "give --timeout more, or find what it waits for with `baremetal debug`")
+        if returncode:
+            how = (f"was killed by {signal.Signals(-returncode).name}" if returncode < 0 else
+                   f"failed with status {returncode}")
+            return End("qemu", STATUS_NO_STATUS, f"QEMU {how}",
+                       "see what it says above; -v shows its command, and --accel tcg avoids KVM")
+        return End("lost", STATUS_NO_STATUS,
+                   "the machine was reset or switched off without a status: "
+                   "a triple fault, a reboot, or a power-off that nobody reported",
+                   "try `baremetal debug`, or QEMU's own log with -d int,cpu_reset")
+
+
+def stop(process):
+    """End QEMU if it still runs. At once: it has nothing to save, and says nothing so."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+class Terminal:
+    """Put the terminal back as it was, however QEMU ends."""
+
+    def __enter__(self):
+        self.saved = None
+        try:
+            self.saved = termios.tcgetattr(sys.stdin.fileno())
+        except (termios.error, OSError, ValueError, AttributeError):
+            pass
+
+    def __exit__(self, *_):
+        if self.saved:
+            # In the background this would stop us.
+            old = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self.saved)
+            signal.signal(signal.SIGTTOU, old)

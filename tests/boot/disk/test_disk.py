@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""/disk0 in the guest: test_disk.py [unittest's words]. See disk_support.py."""
+import os
+import random
+import re
+import struct
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from disk_support import BLOCK, Case, DEVICES, Image, MIB, NUMBERS, guest  # noqa: E402
+
+FILES = {"hello": b"hello\n", "numbers": NUMBERS, "old": b"old\n"}
+
+
+class Posix(Case):
+    """posix.c checks itself; here is what it leaves on the disk."""
+
+    def run_on(self, device, **options):
+        self.make(FILES)
+        self.boot("POSIX", device, **options)
+        files = self.check()
+        self.assertEqual(sorted(files), ["hello", "last", "lines", "mapped", "new", "numbers"])
+        self.assertEqual(files["hello"], FILES["hello"])
+        self.assertEqual(files["numbers"], NUMBERS)
+        self.assertEqual(files["new"], b"one two three\n")
+        self.assertEqual(files["lines"], b"".join(b"line %d\n" % i for i in range(10000)))
+        self.assertEqual(files["last"], b"written last\n")  # neither closed nor synced
+        self.assertEqual(len(files["mapped"]), 10000)
+        for at, text in ((100, b"at the end"), (200, b"left to exit()"), (5000, b"by memory"), (6000, b"by a call")):
+            self.assertEqual(files["mapped"][at:at + len(text)], text)
+
+
+for name in DEVICES:
+    for cores in (1, 4):
+        setattr(Posix, f"test_{name.replace('-', '_')}_{cores}",
+                lambda self, name=name, cores=cores: self.run_on(name, cores=cores))
+
+
+class Threads(Case):
+    def run_on(self, device, cores):
+        self.make({}, "128M")
+        self.boot("THREADS", device, cores=cores)
+        self.assertIn("shared", self.check())
+
+    def test_one_core(self):
+        self.run_on("virtio", 1)
+
+    def test_four_cores(self):
+        self.run_on("virtio-pci", 4)
+
+
+class Places(Case):
+    """Where a disk is looked for, and what is said when it is not there."""
+
+    def test_no_disk(self):
+        result = guest("STATE", [])
+        self.assertEqual(result.outcome, "exit:0", result.output)
+        self.assertIn("open: No such file", result.output)
+        self.assertIn("this machine has no disk that a driver knows", result.output)
+
+    def test_no_file_system(self):
+        with open(self.image, "wb") as file:
+            file.truncate(64 * MIB)
+        output = self.boot("STATE")
+        self.assertIn("open: No such file", output)
+        self.assertIn("there is no BMFS on it: `bmfs format`", output)
+
+    def test_partitions(self):
+        """Two in an MBR's table become two disks; another's partition is left alone."""
+        with open(self.image, "wb") as file:
+            file.truncate(256 * MIB)
+            file.seek(446)
+            for kind, first, count in ((0x83, 2048, 65536), (0x7f, 131072, 131072), (0x7f, 262144, 131072)):
+                file.write(struct.pack("<B3xB3xII", 0, kind, first, count))
+            file.seek(510)
+            file.write(b"\x55\xaa")
+        for number in "23":
+            self.good("format", "-q", "--partition", number, self.image)
+            self.good("write", "--partition", number, self.image, "f", stdin=b"part " + number.encode())
+        with open(self.image, "rb") as file:
+            start = file.read(2048 * 512)
+        self.assertIn(f"file f: 6 bytes, sum {sum(b'part 2')}", self.boot("STATE"))
+        output = self.boot("STATE", append="-- /disk1")
+        self.assertIn(f"file f: 6 bytes, sum {sum(b'part 3')}", output)
+        self.assertIn("create: done", output)
+        for number in "23":
+            self.assertIn(b"is sound", self.good("check", "--partition", number, self.image))
+            self.assertIn(b"made", self.good("list", "--partition", number, self.image))
+        with open(self.image, "rb") as file:
+            self.assertEqual(file.read(2048 * 512), start)
+
+    def test_others_image(self):
+        """An image that another tool has made."""
+        other = Image(self.image)
+        other.format(64 * MIB)
+        other.create("theirs", 4)
+        other.write("theirs", b"written by others")
+        output = self.boot("STATE")
+        self.assertIn(f"file theirs: 17 bytes, sum {sum(b'written by others')}", output)
+        self.assertEqual(self.check(), {"theirs": b"xritten by others", "made": b""})
+
+
+class Trouble(Case):
+    """A named error each time, and nothing is written that should not be."""
+
+    def unchanged(self, pattern, *errors, append="bm.log=warning", more=()):
+        with open(self.image, "rb") as file:
+            before = file.read()
+        output = self.boot("STATE", append=append, more=more)
+        self.assertRegex(output, pattern)
+        for error in errors:
+            self.assertIn(error, output)
+        with open(self.image, "rb") as file:
+            self.assertEqual(file.read(), before)
+        return output
+
+    def test_read_only(self):
+        self.make({"f": b"text"})
+        self.unchanged("file f: 4 bytes, sum 453", "open to write: Read-only", "create: Read-only", "statvfs: done",
+                       more=("readonly=on",))
+
+    def test_overlap(self):
+        self.make({"f": b"text", "g": b"more"})
+        other = Image(self.image)
+        other.put(4096 + 64 + 32, struct.pack("<QQ", other.list()["f"][0], 2))
+        self.unchanged("the directory is damaged, so it is read-only: run `bmfs check --repair`",
+                       "file f: 4 bytes, sum 453", "open to write: Read-only", "create: Read-only")
+
+    def test_shrunk(self):
+        self.make({"f": b"text"})
+        self.good("create", self.image, "high", "50M")
+        os.truncate(self.image, 34 * MIB)
+        self.unchanged("is damaged", "file f: 4 bytes", "create: Read-only")
+
+    def test_too_small(self):
+        self.make({})
+        os.truncate(self.image, 5 * MIB)
+        self.unchanged("too small for BMFS", "open: No such file")
+
+    def test_random(self):
+        numbers = random.Random(6)
+        for round_ in range(6):
+            head = bytearray(numbers.randbytes(1 * MIB))
+            if round_ % 2:
+                head[1024:1040] = b"BMFS" + bytes(12)
+            with open(self.image, "wb") as file:
+                file.truncate(64 * MIB)
+                file.write(head)
+            self.unchanged("is damaged" if round_ % 2 else "no BMFS on it",
+                           "create: Read-only" if round_ % 2 else "create: No such file")
+
+    def test_bad_names(self):
+        """A name that no path can have is not shown, and keeps nobody from the others."""
+        self.make({"f": b"text"})
+        Image(self.image).put(4096 + 64, struct.pack("<32sQQQ8x", b"../f", 20, 1, 4))
+        output = self.boot("STATE")
+        self.assertIn("file f: 4 bytes", output)
+        self.assertNotIn("file ..", output)
+        self.assertIn("create: done", output)
+
+    def test_io_errors(self):
+        """QEMU fails the Nth request: the program is told, and the disk stays sound."""
+        self.make({"f": b"text"})
+        told = 0
+        for event in ("read_aio", "write_aio", "flush_to_disk"):
+            for n in range(1, 10):
+                rules = os.path.join(self.folder, "rules")
+                with open(rules, "w", encoding="ascii") as file:
+                    for state in range(1, n):
+                        file.write(f'[set-state]\nevent = "{event}"\nstate = "{state}"\nnew_state = "{state + 1}"\n\n')
+                    file.write(f'[inject-error]\nevent = "{event}"\nstate = "{n}"\nerrno = "5"\nonce = "on"\n'
+                               'immediately = "off"\n')
+                self.good("delete", self.image, "made") if b"  made" in self.good("list", self.image) else None
+                # blkdebug takes the image as it is; its name has neither comma nor colon
+                output = self.boot("STATE", image=f"blkdebug:{rules}:{self.image}")
+                told += bool(re.search("I/O error|reports an error|may be lost|could not be written", output))
+                files = self.check()
+                self.assertIn(files["f"], (b"text", b"xext"))
+        self.assertGreater(told, 4)  # the rest of the N are beyond the program's requests
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The template web in a guest, asked through QEMU's user network: CORES, KERNEL, APP and ROOT in the environment.
+
+The guest's own verdict counts: it ends by a request, with status 0.
+"""
+import concurrent.futures
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "unit/http"))
+import http_support  # noqa: E402
+
+CORES = int(os.environ.get("CORES", "1"))
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Guest:
+    """run_guest.py with this root; stop() ends it by its own route."""
+
+    def __init__(self, root):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE.parent / "run_guest.py"), "--kernel", os.environ["KERNEL"], "--machine", "q35",
+             "--cores", str(CORES), "--timeout", "240", "--root", root, "--expect", "exit:0", "--expect-output",
+             r"web server on port 80, \d+ cores", "--verbose", "--append", "log", "--qemu",
+             f"-netdev user,id=n,hostfwd=tcp:127.0.0.1:{self.port}-:80 -device virtio-net-pci,netdev=n",
+             os.environ["APP"]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        end = time.monotonic() + http_support.SECONDS
+        while True:
+            try:
+                client = http_support.Client(self.port)
+                try:
+                    client.socket.settimeout(2)
+                    if client.ask("/hello").status == 200:
+                        break
+                finally:
+                    client.close()
+            except (OSError, AttributeError):
+                pass
+            if time.monotonic() > end or self.process.poll() is not None:
+                self.process.kill()
+                raise AssertionError(f"no answer: {self.process.communicate()[0]}")
+            time.sleep(0.2)
+
+    def stop(self):
+        client = http_support.Client(self.port)
+        client.ask("/test/stop", method="POST", body=b"x")
+        client.close()
+        self.output = self.process.communicate()[0]
+        assert self.process.returncode == 0, self.output
+
+
+class Web(unittest.TestCase):
+    connect, ask, metric, assertSame = (getattr(http_support.HttpTest, name) for name in (
+        "connect", "ask", "metric", "assertSame"))
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="bm-http-web-")
+        cls.root = os.path.join(cls.folder, "root")
+        shutil.copytree(os.environ["ROOT"], cls.root)
+        cls.large = bytes(i * i % 251 for i in range(3_000_000))
+        for name, data in {"1k.txt": b"x" * 1024, "large.bin": cls.large, "sub/index.html": b"<p>sub\n"}.items():
+            path = Path(cls.root, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+        os.symlink("1k.txt", os.path.join(cls.root, "link"))
+        cls.server = Guest(cls.root)
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.server.stop()
+            lines = re.findall(r'(?m)^10\.0\.2\.2 - - \[[^]]+\] "GET [^"]+" \d+ \d+ "-" "-"', cls.server.output)
+            assert lines, cls.server.output
+        finally:
+            cls.server.process.kill()
+            shutil.rmtree(cls.folder)
+
+    def test_files(self):
+        client = self.connect()
+        for path in Path(self.root).rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                response = client.ask("/" + str(path.relative_to(self.root)))
+                self.assertEqual(response.status, 200)
+                self.assertSame(response.body, path.read_bytes(), path)
+        self.assertSame(client.ask("/").body, Path(self.root, "index.html").read_bytes())
+        self.assertSame(client.ask("/sub/").body, b"<p>sub\n")
+        self.assertEqual(client.ask("/sub")["location"], "/sub/")
+        missing = client.ask("/nothing")
+        self.assertEqual((missing.status, missing.body), (404, Path(self.root, "404.html").read_bytes()))
+
+    def test_outside(self):
+        """Neither the other file systems nor anything above."""
+        for target in ("/tmp/", "/tmp", "/dev/null", "/dev", "/disk0/x", "/link", "/link/", "/../x", "/%2e%2e/tmp/",
+                       "/tmp/../tmp/", "/..%2ftmp"):
+            self.assertIn(self.ask(target).status, (400, 404), target)
+
+    def test_ranges_and_conditions(self):
+        client = self.connect()
+        response = client.ask("/large.bin", "Range: bytes=1000000-2000000")
+        self.assertEqual(response.status, 206)
+        self.assertSame(response.body, self.large[1000000:2000001])
+        tag = response["etag"]
+        self.assertEqual(client.ask("/large.bin", f"If-None-Match: {tag}").status, 304)
+        self.assertEqual(client.ask("/large.bin", "Range: bytes=0-0,5-9").status, 206)
+        self.assertEqual(client.ask("/large.bin", "Range: bytes=3000000-").status, 416)
+
+    def test_echo(self):
+        client = self.connect()
+        for size in (1, 1000, 20000, 1 << 20):
+            body = os.urandom(size)
+            self.assertSame(client.ask("/test/echo", method="POST", body=body).body, body)
+
+    def test_pipeline(self):
+        client = self.connect()
+        client.send(b"GET /1k.txt HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+        for _ in range(1000):
+            self.assertEqual(client.response().body, b"x" * 1024)
+
+    def test_refused(self):
+        client = self.connect()
+        client.send("POST /test/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                    "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertEqual(client.response().status, 400)
+        self.assertEqual(client.closed(), b"")
+
+    def test_half_closed(self):
+        client = self.connect()
+        client.send(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
+        client.end()
+        for _ in range(3):
+            self.assertEqual(client.response().status, 200)
+        self.assertEqual(client.closed(), b"")
+
+    def test_status(self):
+        figures = json.loads(self.ask("/status.json").body)
+        self.assertEqual((len(figures["cores"]), len(figures["loops"])), (CORES, CORES))
+        for core in figures["cores"]:
+            self.assertLessEqual(core["idle"], core["total"])
+        self.assertRegex(self.ask("/metrics").body.decode(), rf'core_tasks_total{{core="{CORES - 1}"}} \d+\n')
+        self.assertIn(b"<title>Status</title>", self.ask("/status").body)
+
+    def several(self, count):
+        """Connections that have been used: QEMU takes new ones one at a time, and the host repeats late what it drops."""
+        clients = []
+        for _ in range(count):
+            clients.append(self.connect())
+            self.assertEqual(clients[-1].ask("/hello").status, 200)
+        return clients
+
+    def test_cores(self):
+        """Connections at the same time are answered by all cores."""
+        seen = set()
+        for _ in range(20):
+            clients = self.several(2 * CORES)
+            for client in clients:
+                client.send("GET /test/core HTTP/1.1\r\nHost: a\r\n\r\n")
+            seen |= {int(client.response().body) for client in clients}
+            for client in clients:
+                client.close()
+            if len(seen) == CORES:
+                break
+        self.assertEqual(len(seen), CORES)
+
+    def test_load(self):
+        """Two at a time: QEMU's user network loses the requests of connections that come in bursts."""
+        for words in (["-k"], []):
+            done = subprocess.run(["ab", "-q", *words, "-n", "1000", "-c", "2", f"http://127.0.0.1:{self.server.port}/1k.txt"],
+                                  capture_output=True, text=True, timeout=http_support.SECONDS * 2)
+            self.assertRegex(done.stdout, r"Complete requests: +1000\n", done.stderr)
+            self.assertRegex(done.stdout, r"Failed requests: +0\n")
+
+    def test_many(self):
+        """Idle connections do not keep others from being served."""
+        clients = self.several(100)
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            results = list(pool.map(lambda client: client.ask("/1k.txt").status, clients))
+        self.assertEqual(results, [200] * 100)
+
+
+if __name__ == "__main__":
+    unittest.main()

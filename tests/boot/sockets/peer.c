@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's side of test_peer.py: what programs do with a real network device. The first argument
+ * says what.
+ *
+ *     serve PORT COUNT      answers COUNT HTTP requests, by a thread for each connection
+ *     udp PORT              answers datagrams until one that says "end"
+ *     fetch HOST PORT       reads until the end, and prints length and a sum
+ *     lookup NAME           prints the addresses
+ *     wait SECONDS          has a listener, and does nothing
+ */
+#include "common.h"
+
+#include <netdb.h>
+
+static unsigned left;
+static uint32_t finished;
+
+static void *answer(void *argument)
+{
+	static const char page[] =
+	    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\nhello\n";
+	int descriptor = (int)(long)argument;
+	char request[2048];
+	size_t have = 0;
+
+	for (;;) {
+		ssize_t count = read(descriptor, request + have, sizeof(request) - 1 - have);
+
+		if (count <= 0)
+			break;
+		have += (size_t)count;
+		request[have] = 0;
+		if (strstr(request, "\r\n\r\n")) {
+			/* A long one for who asks. */
+			if (!strncmp(request, "GET /long", 9)) {
+				static char data[100000];
+				int total = 3000000;
+
+				dprintf(descriptor, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
+					total);
+				for (int i = 0; i < (int)sizeof(data); i++)
+					data[i] = (char)('a' + i % 26);
+				while (total) {
+					ssize_t sent = write(descriptor, data, sizeof(data));
+
+					if (sent <= 0)
+						break;
+					total -= (int)sent;
+				}
+			} else if (write(descriptor, page, sizeof(page) - 1) < 0) {
+				break;
+			}
+			have = 0;
+			__atomic_fetch_add(&finished, 1, __ATOMIC_SEQ_CST);
+		}
+		if (have == sizeof(request) - 1)
+			break;
+	}
+	close(descriptor);
+	return NULL;
+}
+
+static int serve(unsigned port)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+	int waiting = socket(AF_INET6, SOCK_STREAM, 0);
+
+	CHECK(!bind(waiting, (struct sockaddr *)&any, sizeof(any)) && !listen(waiting, 64));
+	printf("listening\n");
+	fcntl(waiting, F_SETFL, O_NONBLOCK);
+	while (__atomic_load_n(&finished, __ATOMIC_SEQ_CST) < left) {
+		struct pollfd one = {.fd = waiting, .events = POLLIN};
+		pthread_t thread;
+		int made;
+
+		poll(&one, 1, 200);
+		made = accept4(waiting, NULL, NULL, 0);
+		if (made >= 0 && !pthread_create(&thread, NULL, answer, (void *)(long)made))
+			pthread_detach(thread);
+	}
+	pause_ms(500); /* the last answer */
+	return check_status();
+}
+
+static int udp(unsigned port)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)},
+			    from;
+	int made = socket(AF_INET6, SOCK_DGRAM, 0);
+	static char buffer[65536];
+
+	CHECK(!bind(made, (struct sockaddr *)&any, sizeof(any)));
+	printf("listening\n");
+	for (;;) {
+		socklen_t size = sizeof(from);
+		ssize_t count =
+		    recvfrom(made, buffer, sizeof(buffer), 0, (struct sockaddr *)&from, &size);
+
+		CHECK(count >= 0);
+		if (count < 0 || (count == 3 && !memcmp(buffer, "end", 3)))
+			break;
+		CHECK(sendto(made, buffer, (size_t)count, 0, (struct sockaddr *)&from, size) ==
+		      count);
+	}
+	return check_status();
+}
+
+static int fetch(const char *host, const char *port)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
+	int error = getaddrinfo(host, port, &hints, &list), made;
+	static char buffer[65536];
+	unsigned long total = 0, sum = 0;
+	ssize_t count;
+
+	if (error) {
+		printf("%s: %s\n", host, gai_strerror(error));
+		return 1;
+	}
+	made = socket(list->ai_family, SOCK_STREAM, 0);
+	if (connect(made, list->ai_addr, list->ai_addrlen)) {
+		printf("connect: %s\n", strerror(errno));
+		return 1;
+	}
+	freeaddrinfo(list);
+	while ((count = read(made, buffer, sizeof(buffer))) > 0) {
+		total += (unsigned long)count;
+		for (ssize_t i = 0; i < count; i++)
+			sum = sum * 31 + (unsigned char)buffer[i];
+	}
+	printf("fetched %lu bytes, sum %lu\n", total, sum & 0xffffffff);
+	return count < 0;
+}
+
+static int lookup(const char *name)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
+	int error = getaddrinfo(name, NULL, &hints, &list);
+	char host[NI_MAXHOST];
+
+	if (error) {
+		printf("%s: %s\n", name, gai_strerror(error));
+		return 1;
+	}
+	for (struct addrinfo *one = list; one; one = one->ai_next) {
+		getnameinfo(one->ai_addr, one->ai_addrlen, host, sizeof(host), NULL, 0,
+			    NI_NUMERICHOST);
+		printf("%s is %s\n", name, host);
+	}
+	freeaddrinfo(list);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(what, "serve") && argc == 4) {
+		left = (unsigned)atoi(argv[3]);
+		return serve((unsigned)atoi(argv[2]));
+	}
+	if (!strcmp(what, "udp") && argc == 3)
+		return udp((unsigned)atoi(argv[2]));
+	if (!strcmp(what, "fetch") && argc == 4)
+		return fetch(argv[2], argv[3]);
+	if (!strcmp(what, "lookup") && argc == 3)
+		return lookup(argv[2]);
+	if (!strcmp(what, "wait") && argc == 3) {
+		CHECK(listener(AF_INET, 4) >= 0);
+		pause_ms((unsigned)atoi(argv[2]) * 1000);
+		return check_status();
+	}
+	printf("what?\n");
+	return 2;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads that cannot go on, and how that is told.
+ */
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <baremetal/system.h>
+#include <baremetal/task.h>
+#include <baremetal/time.h>
+
+static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
+static pthread_barrier_t both;
+
+__attribute__((noinline)) static void take_both(pthread_mutex_t *first, pthread_mutex_t *second)
+{
+	pthread_mutex_lock(first);
+	pthread_barrier_wait(&both);
+	pthread_mutex_lock(second);
+	printf("cannot be\n");
+}
+
+static void *a_then_b(void *argument)
+{
+	pthread_setname_np(pthread_self(), "philosopher");
+	take_both(&a, &b);
+	return argument;
+}
+
+static void *b_then_a(void *argument)
+{
+	take_both(&b, &a);
+	return argument;
+}
+
+__attribute__((noipa)) static int recurse(int n)
+{
+	volatile char space[512];
+
+	space[n % 512] = (char)n;
+	return n ? recurse(n - 1) + space[(n + 1) % 512] : 0;
+}
+
+static void *overflow(void *argument)
+{
+	recurse(1000000);
+	return argument;
+}
+
+static sem_t never;
+
+static void wake_later(void *argument)
+{
+	(void)argument;
+	for (int i = 0; i < 40; i++)
+		bm_sleep_until(bm_time_monotonic() + 10000000);
+	sem_post(&never);
+}
+
+static void end_in_task(void *argument)
+{
+	pthread_exit(argument);
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	pthread_t threads[2];
+
+	if (!strcmp(what, "deadlock")) {
+		pthread_barrier_init(&both, NULL, 2);
+		pthread_create(&threads[0], NULL, a_then_b, NULL);
+		pthread_create(&threads[1], NULL, b_then_a, NULL);
+		pthread_join(threads[0], NULL);
+	} else if (!strcmp(what, "alone")) {
+		sem_init(&never, 0, 0);
+		sem_wait(&never);
+	} else if (!strcmp(what, "relock")) {
+		pthread_mutex_lock(&a);
+		pthread_mutex_lock(&a);
+	} else if (!strcmp(what, "overflow")) {
+		pthread_create(&threads[0], NULL, overflow, NULL);
+		pthread_join(threads[0], NULL);
+	} else if (!strcmp(what, "task")) {
+		/* Not a deadlock: a task is at work. */
+		sem_init(&never, 0, 0);
+		bm_task_submit(NULL, wake_later, NULL);
+		sem_wait(&never);
+		printf("woken\n");
+		return 0;
+	} else if (!strcmp(what, "exit-in-task")) {
+		struct bm_task_group group = BM_TASK_GROUP_INIT;
+
+		bm_task_submit(&group, end_in_task, NULL);
+		bm_task_wait(&group);
+	} else if (!strcmp(what, "abort")) {
+		pthread_create(&threads[0], NULL, (void *(*)(void *))abort, NULL);
+		pthread_join(threads[0], NULL);
+	}
+	printf("still alive\n");
+	return 2;
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Disks for a program's files: `baremetal disk create`, `run --disk`, and the data partition of a disk image."""
+
+import os
+import re
+import struct
+import subprocess
+
+import support
+from support import boot, part, run, tool
+
+BMFS = os.environ["BAREMETAL_BMFS"]
+MIB = 1 << 20
+
+
+class Disks(support.Case):
+    def bmfs(self, *words):
+        return self.good(run(BMFS, *words)).out
+
+    def files(self, image, *place):
+        text = self.bmfs("list", "-q", *place, image)
+        return {name: int(size) for size, name in re.findall(r"(?m)^ +(\d+) +\d+ +\d+  (.*)$", text)}
+
+    def test_create(self):
+        self.write("in/one", b"1")
+        self.write("in/two", b"22")
+        image = self.path("a,b.img")
+        done = self.good(tool("disk", "create", "64M", image, "--from", self.path("in")))
+        self.assertIn("2 files; 56 MiB of 60 MiB free", done.out)
+        self.assertEqual(self.files(image), {"one": 1, "two": 2})
+        self.assertLess(os.stat(image).st_blocks * 512, MIB)
+        self.problem(tool("disk", "create", "64M", image), "exists")
+        self.assertEqual(self.files(image), {"one": 1, "two": 2})
+        self.good(tool("disk", "create", "-q", "-f", "32M", image))
+        self.assertEqual(os.path.getsize(image), 32 * MIB)
+        # Run with it, twice: what was written stays.
+        app = self.image("elf", part("STATE"))
+        done = self.good(boot(app, "--disk", image))
+        self.assertIn("create: done", done.out)
+        self.assertEqual(self.files(image), {"made": 0})
+        self.assertIn("file made: 0 bytes", self.good(boot(app, "--disk", image)).out)
+        self.bmfs("delete", image, "made")
+        self.assertIn("create: done", self.good(boot("--snapshot", app, "--disk", image)).out)
+        self.assertEqual(self.files(image), {})
+        self.assertIn("create: Read-only", self.good(boot(app, "--disk", image + ",readonly")).out)
+
+    def test_several(self):
+        app = self.image("elf", part("STATE"))
+        for name in "ab":
+            self.write(name + "/" + name, name.encode())
+            self.good(tool("disk", "create", "-q", "32M", self.path(name + ".img"), "--from", self.path(name)))
+        disks = ("--disk", self.path("a.img"), "--disk", self.path("b.img") + ",driver=virtio")
+        for machine in ("microvm", "q35", "pc"):
+            one = self.good(boot("--machine", machine, app, *disks)).out
+            two = self.good(boot("--machine", machine, app, *disks, "--", "/disk1")).out
+            shown = sorted(re.search("file ([ab]):", text)[1] for text in (one, two))
+            self.assertEqual(shown, ["a", "b"])
+
+    def test_drivers(self):
+        """Each driver's name becomes QEMU's device; whether ours is in the kernel is told elsewhere."""
+        self.good(tool("disk", "create", "-q", "32M", self.path("d.img")))
+        app = self.image("elf", part("STATE"))
+        for driver, device in (("nvme", "nvme,"), ("ahci", "ide-hd,drive=disk0,bus=sata0.0"),
+                               ("ata", "ide-hd,drive=disk0,bus=ide.0"), ("virtio", "virtio-blk-device")):
+            done = self.good(boot("-v", app, "--disk", f"{self.path('d.img')},driver={driver}"))
+            self.assertIn(device, done.err)
+
+    def test_refusals(self):
+        app, disk = self.image("elf"), self.path("d.img")
+        self.good(tool("disk", "create", "-q", "32M", disk))
+        self.problem(boot(app, "--disk", self.path("none")), "does not exist", "disk create 64M", status=125)
+        self.problem(boot(app, "--disk", disk + ",driver=scsi"), "no driver scsi", status=125)
+        self.problem(boot(app, "--machine", "q35", "--disk", disk + ",driver=ata"), "no ATA", status=125)
+        many = [word for i in range(5) for word in ("--disk", disk + ",readonly,driver=ata")]
+        self.problem(boot(app, *many), "room for four", status=125)
+        self.problem(tool("disk", "create", "1M", self.path("small")), "too small for BMFS")
+        self.problem(tool("disk", "create", "many", self.path("small")), "not a size")
+        self.problem(tool("disk", "create", "64M", self.path("no", "where")), "does not exist")
+        self.problem(tool("disk", "create", "64M", self.path("x"), "--from", self.path("none")), "no folder")
+        self.write("deep/folder/file", b"")
+        self.problem(tool("disk", "create", "64M", self.path("x"), "--from", self.path("deep")), "no folders")
+        self.write("long/" + "n" * 40, b"")
+        self.problem(tool("disk", "create", "64M", self.path("x"), "--from", self.path("long")), "not a name")
+        self.assertFalse(os.path.exists(self.path("x")))
+        self.problem(tool("image", "-f", "iso", "--data", "64M", part("STATE")), "no data partition")
+        self.problem(tool("image", "-f", "disk", "--data", "1M", part("STATE")), "at least 32 MiB")
+        self.problem(tool("image", "-f", "disk", "--data", "3T", part("STATE")), "2 TiB")
+        self.problem(tool("image", "-f", "disk", "--data", "0", "--data-from", self.folder, part("STATE")), "no place")
+        self.assertEqual([n for n in os.listdir(self.folder) if n.startswith(".")], [])
+
+    def test_data_partition(self):
+        """One disk boots and keeps data."""
+        self.write("in/theirs", b"text")
+        image = self.image("disk", part("STATE"), "--data", "40M", "--data-from", self.path("in"))
+        self.assertEqual(self.files(image), {"theirs": 4})
+        with open(image, "rb") as file:
+            table = file.read(512)[446:510]
+        first, second = (struct.unpack_from("<4xB3xII", table, at) for at in (0, 16))
+        self.assertEqual((first[0], second[0]), (0xef, 0x7f))
+        self.assertEqual((second[1], second[2]), (first[1] + first[2], 40 * MIB // 512))
+        self.assertEqual(os.path.getsize(image), (second[1] + second[2]) * 512)
+        self.assertLess(os.stat(image).st_blocks * 512, 8 * MIB)
+        self.assertIn("disk image", self.good(tool("info", image)).out)
+        for _ in range(2):
+            done = subprocess.run(
+                ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256M", "-nodefaults",
+                 "-no-reboot", "-display", "none", "-serial", "stdio", "-vga", "std", "-drive",
+                 f"if=none,id=d,format=raw,file={image}", "-device", "virtio-blk-pci,drive=d,bootindex=0"],
+                stdin=subprocess.DEVNULL, capture_output=True, timeout=200)
+            text = done.stdout.decode("ascii", "replace")
+            self.assertIn("file theirs: 4 bytes", text)
+            self.assertIn("create: done", text)
+        self.assertEqual(self.files(image), {"theirs": 4, "made": 1})
+        self.bmfs("check", image)
+        # And without: as small as before.
+        plain = self.image("disk", part("STATE"), "--data", "0", name="plain.img")
+        self.assertEqual(os.path.getsize(plain), (first[1] + first[2]) * 512)
+        default = self.image("disk", part("STATE"), name="default.img")
+        self.assertEqual(os.path.getsize(default) - os.path.getsize(plain), 64 * MIB)
+        self.assertEqual(self.files(default), {})
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+int twice(int n)
+{
+	return 2 * n;
+}

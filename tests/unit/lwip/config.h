@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+/* lwip_check.h asks for it; there is nothing to configure. */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs lwIP's own unit tests: those of the parts that are built.
+ */
+#include "lwip_check.h"
+
+#include <stdlib.h>
+
+#include "lwip/init.h"
+#include "lwip/netif.h"
+#include "lwip/stats.h"
+
+#include "core/test_def.h"
+#include "core/test_netif.h"
+#include "core/test_pbuf.h"
+#include "dhcp/test_dhcp.h"
+#include "etharp/test_etharp.h"
+#include "ip4/test_ip4.h"
+#include "ip6/test_ip6.h"
+#include "tcp/test_tcp.h"
+#include "tcp/test_tcp_oos.h"
+#include "udp/test_udp.h"
+
+static mem_size_t used_at_start; /* groups of the loopback interface */
+
+/* All of lwIP's memory is the heap's here: a test leaves as much as it found. */
+void lwip_check_ensure_no_alloc(unsigned skip)
+{
+	ck_assert(skip & SKIP_HEAP || lwip_stats.mem.used == used_at_start);
+}
+
+/* Where lwIP has a thread: it takes what was looped back. */
+int tcpip_thread_poll_one(void)
+{
+	netif_poll_all();
+	return 0;
+}
+
+Suite *create_suite(const char *name, testfunc *tests, size_t count, SFun setup, SFun teardown)
+{
+	Suite *suite = suite_create(name);
+
+	for (size_t i = 0; i < count; i++) {
+		TCase *one = tcase_create(name);
+
+		if (setup || teardown)
+			tcase_add_checked_fixture(one, setup, teardown);
+		tcase_add_named_test(one, tests[i]);
+		suite_add_tcase(suite, one);
+	}
+	return suite;
+}
+
+int main(void)
+{
+	suite_getter_fn *const suites[] = {ip4_suite,     ip6_suite, udp_suite,  tcp_suite,
+					   tcp_oos_suite, def_suite, pbuf_suite, netif_suite,
+					   etharp_suite,  dhcp_suite};
+	SRunner *runner;
+	int failed;
+
+	lwip_init();
+	used_at_start = lwip_stats.mem.used;
+	runner = srunner_create(suites[0]());
+	for (size_t i = 1; i < sizeof(suites) / sizeof(suites[0]); i++)
+		srunner_add_suite(runner, suites[i]());
+	srunner_set_fork_status(runner, CK_NOFORK);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	if (srunner_ntests_run(runner) < 40)
+		failed = 1;
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
