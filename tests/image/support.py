@@ -7,6 +7,7 @@ GUEST, WORDCOUNT, HELLO (applications). Guests run under emulation unless a test
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,11 @@ import unittest
 
 sys.dont_write_bytecode = True
 SECONDS = 240  # for one command; a guest that hangs fails the test
+
+# Under nohup, or in the background of a shell, signals come ignored; what is tested here dies of them.
+for number in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 PARTS = {name: os.environ.get(name) for name in ("BAREMETAL", "GUEST", "WORDCOUNT", "HELLO", "STATE")}
 
