@@ -64,7 +64,7 @@ def main():
     if sys.argv[1] == "--failed":
         for test in read_log(Path(sys.argv[2]), "testlog").values():
             if test["result"] not in GOOD:
-                print(test["name"])
+                print(test["name"].split(" / ", 1)[1])  # without "project:suite / "
         return 0
     build, status, suites = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     planned = json.loads((build / "meson-info" / "intro-tests.json").read_text())
