@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Build Newlib for BareMetal apps: DIR/sysroot/usr/include and DIR/{libc,libm,libgcc}.a.
+"""Build Newlib for BareMetal apps: DIR/sysroot/usr/include and DIR/{libc,libm,libgcc,libgcc_eh}.a.
 
 Takes Debian's newlib-source archive, adds the files of overlay/ and newlib.patch, and
 configures the newlib folder alone (no libgloss, no documentation, one variant). The work
@@ -170,8 +170,10 @@ def build(options, flags):
                              capture_output=True, env=env).stdout.strip()
         if not os.path.isfile(gcc):
             raise BuildError(f"{options.libgcc_cc[0]} names no libgcc.a ({gcc}): install gcc")
-        shutil.copyfile(gcc, out / "libgcc.a")
-        for name in ("libc.a", "libm.a", "libgcc.a"):
+        compiler = ("libgcc.a", "libgcc_eh.a")  # its own functions, and the unwinder
+        for name in compiler:
+            shutil.copyfile(Path(gcc).with_name(name), out / name)
+        for name in ("libc.a", "libm.a", *compiler):
             shutil.copyfile(out / name, final / "usr" / "lib" / name)
             os.utime(out / name)
 

@@ -18,7 +18,12 @@
 #include <baremetal/api.h>
 #include <baremetal/error.h>
 
-/** A task. Runs on its core's task stack (bm_core_info.stack_size), must return. */
+/**
+ * A task. Runs on its core's task stack (bm_core_info.stack_size), must return. exit() in it ends
+ * the program. Nothing catches an exception that leaves it: <unwind.h> tells the thrower
+ * _URC_END_OF_STACK before any frame is left, and the language's runtime then ends the program with
+ * abort(), whose report shows where it was thrown.
+ */
 typedef void bm_task_fn(void *argument);
 
 /**
