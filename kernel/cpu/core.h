@@ -25,6 +25,7 @@ struct core {
 		uint64_t tsc;
 		void (*function)(void *); /* NULL: none is set */
 	} alarms[ALARMS]; /* cpu/timer.h */
+	uint64_t shot_tsc, shot_ticks; /* of its timer: when it was set, and how long it runs */
 	const struct exception_frame *stopped; /* where it was when another core crashed */
 	struct core_tables tables;
 	struct worker worker_data;

@@ -48,13 +48,23 @@ static uint64_t remaining_ns(const struct core *core, uint64_t most)
 	return most;
 }
 
+/* These ticks have passed, in that time or less. */
+static void learn(uint64_t ticks, uint64_t elapsed_ns)
+{
+	if (elapsed_ns && (ticks << RATE_SHIFT) / elapsed_ns > rate)
+		rate = (ticks << RATE_SHIFT) / elapsed_ns;
+}
+
 /* Fire once, after this time or a little less. */
 static void program(uint64_t ns)
 {
+	struct core *core = core_self();
 	uint64_t ticks = ((unsigned __int128)ns * rate >> RATE_SHIFT) + 1;
+	core->shot_ticks = ticks < UINT32_MAX ? ticks : UINT32_MAX;
+	core->shot_tsc = tsc_read();
 	apic_write(APIC_LVT_TIMER, INTERRUPT_TIMER);
 	apic_write(APIC_TIMER_DIVIDE, APIC_TIMER_DIVIDE_1);
-	apic_write(APIC_TIMER_INITIAL, ticks < UINT32_MAX ? ticks : UINT32_MAX);
+	apic_write(APIC_TIMER_INITIAL, core->shot_ticks);
 }
 
 /* Fire for the next alarm, or after this time if that is earlier; UINT64_MAX: no such time. */
@@ -76,6 +86,13 @@ static void timer_interrupt(unsigned vector)
 	core->timer_fired = true;
 	apic_write(APIC_EOI, 0);
 	uint64_t next = UINT64_MAX;
+	if (!usable)
+		rate = 0; /* the trial's was none */
+	usable = true;
+	/* Before the time of any alarm: the rate may be too low. This may be the interrupt of an
+	 * earlier shot, so see that the last one has ended. */
+	if (remaining_ns(core, UINT64_MAX) && apic_read(APIC_TIMER_CURRENT) == 0)
+		learn(core->shot_ticks, time_of_ticks(tsc_read() - core->shot_tsc));
 	for (unsigned i = 0; i < ALARMS; i++)
 		if (core->alarms[i].function && (int64_t)(core->alarms[i].tsc - tsc_read()) <= 0) {
 			if (task_submit_shared(core->alarms[i].function, NULL) == 0)
@@ -92,18 +109,17 @@ static bool find_apic(void)
 	return apic_enable();
 }
 
-/* One shot, in HLT or (as a trial) in a bounded loop. Learns the rate if it ran to its end. */
+/* One shot, in HLT or (as a trial) in a bounded loop. */
 static void shoot(uint64_t ns)
 {
 	struct core *core = core_self();
-	uint64_t flags, start = time_monotonic(), elapsed, ticks;
+	uint64_t flags, start = time_monotonic();
 
 	flags = interrupts_off();
 	core->timer_fired = false;
 	if (!usable)
 		rate = TRIAL_RATE;
 	program(ns);
-	ticks = apic_read(APIC_TIMER_INITIAL);
 	if (usable) {
 		__asm__ volatile("sti; hlt" : : : "memory");
 	} else {
@@ -112,12 +128,6 @@ static void shoot(uint64_t ns)
 			cpu_relax();
 	}
 	interrupts_restore(flags);
-	elapsed = time_monotonic() - start;
-	if (!usable)
-		rate = 0;
-	usable = usable || core->timer_fired;
-	if (apic_read(APIC_TIMER_CURRENT) == 0 && elapsed && (ticks << RATE_SHIFT) / elapsed > rate)
-		rate = (ticks << RATE_SHIFT) / elapsed;
 }
 
 /* More than one, since a busy host may be late with an interrupt. */

@@ -11,7 +11,7 @@
 #include "cpu/timer.h"
 #include "device/net_device.h"
 
-#define WATCH_NS   (BM_SECOND / 4) /* where interrupts come, for those that are lost */
+#define WATCH_NS   BM_SECOND /* where interrupts come, for those that are lost, and the link */
 #define NO_LINE_NS 1000000         /* where none can */
 
 static void run_armed(void *queue)

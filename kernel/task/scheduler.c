@@ -247,9 +247,11 @@ static void hand_over(const struct worker *self)
 static bool search(struct worker *self, struct task *task, const struct bm_task_group *group,
 		   const bool *stop)
 {
+	/* Alone, only an interrupt can bring one, and that ends a sleep just as well. */
+	int rounds = worker_count() > 1 ? SEARCH_ROUNDS : 1;
 	bool found = false;
 	__atomic_fetch_add(&searching, 1, __ATOMIC_SEQ_CST);
-	for (int round = 0; round < SEARCH_ROUNDS && !found && !finished(group, stop); round++) {
+	for (int round = 0; round < rounds && !found && !finished(group, stop); round++) {
 		found = take_own(self, task) || steal(self, task);
 		if (!found)
 			port_relax();

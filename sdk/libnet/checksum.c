@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Internet checksum (RFC 1071), eight bytes at a time.
+ * The Internet checksum (RFC 1071), eight bytes at a time, and 64 of them in 11 instructions.
  */
 #include <stdint.h>
 #include <string.h>
@@ -13,15 +13,26 @@ uint16_t net_checksum(const void *data, int size)
 	uint64_t sum = 0, carry = 0, word;
 
 	/* Words of 64 bits, each carry counted once more: 2^64 is 1 modulo 2^16 - 1. */
-	for (; size >= 32; size -= 32, p += 32) {
-		uint64_t a, b, c, d;
+	if (size >= 64) {
+		unsigned blocks = (unsigned)size / 64;
 
-		memcpy(&a, p, 8), memcpy(&b, p + 8, 8), memcpy(&c, p + 16, 8),
-		    memcpy(&d, p + 24, 8);
-		__asm__("addq %2, %0\n\tadcq %3, %0\n\tadcq %4, %0\n\tadcq %5, %0\n\tadcq $0, %1"
-			: "+r"(sum), "+r"(carry)
-			: "r"(a), "r"(b), "r"(c), "r"(d)
+		__asm__("	clc\n"
+			"1:	adcq (%2), %0\n"
+			"	adcq 8(%2), %0\n"
+			"	adcq 16(%2), %0\n"
+			"	adcq 24(%2), %0\n"
+			"	adcq 32(%2), %0\n"
+			"	adcq 40(%2), %0\n"
+			"	adcq 48(%2), %0\n"
+			"	adcq 56(%2), %0\n"
+			"	leaq 64(%2), %2\n"
+			"	decl %3\n" /* these two leave the carry as it is */
+			"	jnz 1b\n"
+			"	adcq $0, %1\n"
+			: "+r"(sum), "+r"(carry), "+r"(p), "+r"(blocks)
+			: "m"(*(const struct { uint8_t bytes[1 << 16]; } *)data)
 			: "cc");
+		size %= 64;
 	}
 	for (; size >= 8; size -= 8, p += 8) {
 		memcpy(&word, p, 8);

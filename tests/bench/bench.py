@@ -23,6 +23,7 @@ from figures import FIGURES, figure, note_load
 import boot_profile
 import disk  # noqa: F401 (registers its figures)
 import linux
+import web  # noqa: F401 (the same)
 
 TOP = HERE.parents[1]
 MIB = 1 << 20

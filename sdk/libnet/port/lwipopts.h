@@ -116,8 +116,8 @@
 #define LWIP_DHCP_GET_NTP_SRV         0
 #define LWIP_AUTOIP                   0
 #define LWIP_DNS                      1
-#define DNS_TABLE_SIZE                64
-#define DNS_MAX_REQUESTS              64
+#define DNS_TABLE_SIZE                32
+#define DNS_MAX_REQUESTS              32
 #define DNS_MAX_SERVERS               4
 #define DNS_MAX_NAME_LENGTH           255
 #define LWIP_DNS_SUPPORT_MDNS_QUERIES 0

@@ -9,13 +9,19 @@
  *   wait FILE                 until it is there, 30 s at most
  *   say TEXT                  on the console
  *   run PROGRAM [WORDS…]      and wait for its end
+ *   network NAME ADDRESS MASK GATEWAY   an interface, and the route to all others
  */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <net/route.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -77,6 +83,41 @@ static void run(char **words)
 	}
 }
 
+static struct sockaddr internet(const char *text)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+	} address = {.in = {.sin_family = AF_INET}};
+
+	if (inet_pton(AF_INET, text, &address.in.sin_addr) != 1)
+		complain(text);
+	return address.any;
+}
+
+static void network(const char *name, const char *address, const char *mask, const char *gateway)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct ifreq request = {0};
+	struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
+
+	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+	request.ifr_addr = internet(address);
+	if (ioctl(fd, SIOCSIFADDR, &request))
+		complain(name);
+	request.ifr_netmask = internet(mask);
+	if (ioctl(fd, SIOCSIFNETMASK, &request))
+		complain(name);
+	request.ifr_flags = IFF_UP | IFF_RUNNING;
+	if (ioctl(fd, SIOCSIFFLAGS, &request))
+		complain(name);
+	route.rt_dst = route.rt_genmask = internet("0.0.0.0");
+	route.rt_gateway = internet(gateway);
+	if (ioctl(fd, SIOCADDRT, &route))
+		complain(gateway);
+	close(fd);
+}
+
 static void do_line(char *line)
 {
 	char *words[WORDS_MAX + 1], *save, *rest;
@@ -102,6 +143,8 @@ static void do_line(char *line)
 		wait_for(words[1]);
 	else if (!strcmp(words[0], "run"))
 		run(words + 1);
+	else if (!strcmp(words[0], "network") && count == 5)
+		network(words[1], words[2], words[3], words[4]);
 	else
 		complain(words[0]);
 }

@@ -9,6 +9,8 @@
  *                                     address from FLOOR up whose offset in its 4 KiB page is
  *                                     OFFSET: how `main` is found, for apps load at random bases
  *   instructions=no                   count none, only returns from interrupts: much faster
+ *   live=FILE                         the counters while the guest runs: a 64-bit number for each
+ *                                     core, LIVE_STRIDE bytes apart
  *   trace=FILE,from=NAME,to=NAME      every instruction from one of these events to another, as
  *                                     32-bit numbers that the `insn` lines of the report explain
  *
@@ -32,10 +34,15 @@
  * It does not look at registers or memory, and changes nothing in the guest.
  */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "qemu_api.h"
+
+#define LIVE_STRIDE 2048
 
 #define EVENTS_MAX 16       /* at= and match= */
 #define POINTS_MAX 16       /* marker ids */
@@ -71,7 +78,8 @@ struct vcpu {
 	uint64_t count;
 	uint64_t interrupts; /* returned from */
 	struct pair pairs[POINTS_MAX];
-} __attribute__((aligned(64)));
+} __attribute__((aligned(LIVE_STRIDE)));
+_Static_assert(sizeof(struct vcpu) == LIVE_STRIDE && offsetof(struct vcpu, count) == 0, "live=");
 
 /* One instruction of the guest, as translated: the trace's vocabulary. */
 struct insn {
@@ -84,7 +92,7 @@ struct insn {
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 static FILE *out, *trace;
-static struct vcpu *vcpus;
+static struct vcpu *vcpus; /* in the file of live=, if there is one */
 static unsigned int vcpu_count;
 static struct event events[EVENTS_MAX + POINTS_MAX]; /* the options', then the points' */
 static size_t event_count;
@@ -361,11 +369,8 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 {
 	if (!info->system_emulation)
 		return refuse("", "this plugin counts whole machines, not processes");
+	FILE *live = NULL;
 	vcpu_count = info->system.max_vcpus;
-	vcpus = aligned_alloc(64, vcpu_count * sizeof *vcpus);
-	if (!vcpus)
-		return refuse("-smp", "out of memory for the counters");
-	memset(vcpus, 0, vcpu_count * sizeof *vcpus);
 	for (int i = 0; i < POINTS_MAX; i++)
 		snprintf(events[EVENTS_MAX + i].name, sizeof events[0].name, "point-%d", i);
 
@@ -392,10 +397,18 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 			if (!file)
 				return refuse(argv[i], "cannot be written");
 			*(argv[i][0] == 'o' ? &out : &trace) = file;
+		} else if (!strncmp(argv[i], "live=", name)) {
+			live = fopen(value, "w+");
+			if (!live || ftruncate(fileno(live), vcpu_count * sizeof *vcpus))
+				return refuse(argv[i], "cannot be written");
 		} else {
 			return refuse(argv[i], "unknown");
 		}
 	}
+	vcpus = mmap(NULL, vcpu_count * sizeof *vcpus, PROT_READ | PROT_WRITE,
+		     live ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, live ? fileno(live) : -1, 0);
+	if (vcpus == MAP_FAILED)
+		return refuse("-smp", "no memory for the counters");
 	if (!out)
 		return refuse("out=", "is missing");
 	if (trace && (!trace_from || !trace_to || vcpu_count > 1))
