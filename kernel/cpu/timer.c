@@ -184,6 +184,11 @@ int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void 
 	return 0;
 }
 
+bool timer_has_alarm(unsigned which)
+{
+	return __atomic_load_n(&core_self()->alarms[which].function, __ATOMIC_SEQ_CST) != NULL;
+}
+
 int timer_alarm(uint64_t deadline_ns, void (*function)(void *))
 {
 	return timer_set_alarm(ALARM_APP, deadline_ns, function);

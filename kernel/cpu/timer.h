@@ -5,6 +5,7 @@
 #ifndef KERNEL_CPU_TIMER_H
 #define KERNEL_CPU_TIMER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -21,5 +22,8 @@ void timer_wait(uint64_t ns);
 enum { ALARM_APP, ALARM_DEVICES, ALARM_NET, ALARMS };
 int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *));
 int timer_alarm(uint64_t deadline_ns, void (*function)(void *));
+
+/* Has this core one, which has not struck? Then it will, after the caller's stores. */
+bool timer_has_alarm(unsigned which);
 
 #endif

@@ -134,8 +134,10 @@ static int arm(struct net_queue *n, uint32_t what, void (*function)(void *), voi
 	/* Unless its task is on the way already. */
 	if (more)
 		return change(n, NET_ARMED, NET_IDLE);
-	/* After that, for a watch that finds nothing armed ends. The first one may look for a timer
-	 * for a while. */
+	/* After that, for a watch that finds nothing armed ends. One that is on its way will see this
+	 * as well; the first one may look for a timer for a while. */
+	if (deadline_ns == BM_FOREVER && d->driver.ops->arm && timer_has_alarm(ALARM_NET))
+		return 0;
 	if (set_watch(n, time_monotonic()) && (!d->driver.ops->arm || deadline_ns != BM_FOREVER) &&
 	    change(n, NET_ARMED, NET_IDLE))
 		return -BM_ENODEV;

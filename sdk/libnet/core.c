@@ -92,7 +92,8 @@ void net_unlock(void)
 
 	do {
 		take_looped();
-		interfaces_work();
+		if (interfaces_sending || __atomic_load_n(&interfaces_due, __ATOMIC_RELAXED))
+			interfaces_work();
 		count = word_count;
 		list = words;
 		if (words == first_words) {

@@ -59,6 +59,7 @@ void net_wait_always(uint32_t *word); /* without a deadline, and without being c
 
 /* All with the lock, but for the flag. */
 extern uint32_t interfaces_due; /* a device has something, or may have */
+extern bool interfaces_sending; /* there is something to be sent */
 void interfaces_start(void);    /* find the devices */
 unsigned interfaces_poll(void); /* take what devices have received; how many frames */
 void interfaces_work(void);     /* send what is to be sent; poll and arm again those that are due */

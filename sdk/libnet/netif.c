@@ -42,6 +42,7 @@ struct interface {
 };
 
 uint32_t interfaces_due;
+bool interfaces_sending;
 static struct interface *interfaces;
 
 /* ---- Receiving ---- */
@@ -312,6 +313,7 @@ static err_t send_frame(struct netif *netif, struct pbuf *pbuf)
 	if (!(netif->chksum_flags & NETIF_CHECKSUM_GEN_TCP))
 		leave_checksum(frame, pbuf);
 	interface->out[interface->out_count++] = frame;
+	interfaces_sending = true;
 	return ERR_OK;
 }
 
@@ -368,6 +370,7 @@ void interfaces_work(void)
 	bool due = __atomic_load_n(&interfaces_due, __ATOMIC_RELAXED) &&
 		   __atomic_exchange_n(&interfaces_due, 0, __ATOMIC_SEQ_CST);
 
+	interfaces_sending = false;
 	for (struct interface *i = interfaces; i; i = i->next) {
 		bool again = false;
 
@@ -380,6 +383,7 @@ void interfaces_work(void)
 		}
 		if (i->out_count) {
 			flush(i);
+			interfaces_sending |= i->out_count;
 			again |= i->out_count;
 		}
 		if (again && !i->failed)

@@ -69,11 +69,20 @@ class Bench:
         """A fresh project from the template, not built."""
         return self.new_project("hello")
 
-    def new_project(self, name):
+    def new_project(self, name, template="hello"):
         folder = self.work / name
         shutil.rmtree(folder, ignore_errors=True)
-        self.run([self.tool, "new", "--template", "hello", name], cwd=self.work)
+        self.run([self.tool, "new", "--template", template, name], cwd=self.work)
         return folder
+
+    def build(self, folder):
+        """The program of a project."""
+        self.run([self.tool, "build"], cwd=folder)
+        found = [p for p in folder.rglob(f"{folder.name}*")
+                 if p.is_file() and p.read_bytes()[:4] == b"\x7fELF" and Elf(str(p)).is_app()]
+        if not found:
+            raise BenchError(f"no program in {folder} after `baremetal build`")
+        return found[0]
 
     def run(self, command, **options):
         return run_tool(command, env=self.environment, **options)
@@ -81,12 +90,7 @@ class Bench:
     @once
     def hello(self):
         """The hello template's program."""
-        self.run([self.tool, "build"], cwd=self.hello_project)
-        found = [p for p in self.hello_project.rglob("hello*")
-                 if p.is_file() and p.read_bytes()[:4] == b"\x7fELF" and Elf(str(p)).is_app()]
-        if not found:
-            raise BenchError(f"no program in {self.hello_project} after `baremetal build`")
-        return found[0]
+        return self.build(self.hello_project)
 
     def guest_program(self, name):
         """One of guest/*.c, built as a user would: with the compiler wrapper."""
@@ -97,7 +101,7 @@ class Bench:
 
     def image(self, app, form, *words):
         suffix = {"elf": "image.elf"}.get(form, form)
-        path = self.work / f"{app.name}{''.join(words)}.{suffix}"
+        path = self.work / f"{app.name}{''.join(w for w in words if str(w)[0] == '-')}.{suffix}"
         self.run([self.tool, "image", "-f", form, *words, "-o", path, app])
         return path
 

@@ -169,6 +169,11 @@ int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void 
 	return 0;
 }
 
+bool timer_has_alarm(unsigned which)
+{
+	return simulated_core.alarms[which].function != NULL;
+}
+
 /* Sleep until the alarm, if nothing else is to be done. */
 void task_wait(struct bm_task_group *group)
 {
