@@ -267,6 +267,27 @@ static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error)
 	return ERR_OK;
 }
 
+/*
+ * Connections that are begun and never completed (a flood of SYNs) must not keep others out: when a
+ * listener has as many half-open ones as it may, the oldest quarter of them is forgotten, without a
+ * word. Whoever is in earnest completes one within a round trip, and is younger than that.
+ */
+err_t net_listener_input(struct tcp_pcb *pcb)
+{
+	struct tcp_pcb_listen *listener = (struct tcp_pcb_listen *)pcb;
+	unsigned kept = 0, most = listener->backlog - listener->backlog / 4u;
+	struct tcp_pcb *one = tcp_active_pcbs, *next;
+
+	if (listener->accepts_pending < listener->backlog)
+		return ERR_OK;
+	for (; one; one = next) { /* the newest are first */
+		next = one->next;
+		if (one->state == SYN_RCVD && one->listener == listener && ++kept > most)
+			tcp_abandon(one, 0);
+	}
+	return ERR_OK;
+}
+
 /* ---- Calls ---- */
 
 static int need_pcb(struct socket *socket)

@@ -137,10 +137,13 @@
 #define net_say              __bm_net_say
 #define net_broken           __bm_net_broken
 #define net_initial_sequence __bm_net_initial_sequence
+#define net_listener_input   __bm_net_listener_input
 #endif
 #define LWIP_CHKSUM         net_checksum
 #define LWIP_HOOK_FILENAME  "net_hooks.h"
 #define LWIP_HOOK_TCP_ISN   net_initial_sequence
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, options, first, second, pbuf)                      \
+	((pcb)->state == LISTEN ? net_listener_input(pcb) : ERR_OK)
 #define LOCK_TCPIP_CORE()   net_lock()
 #define UNLOCK_TCPIP_CORE() net_unlock()
 void net_lock(void);

@@ -5,21 +5,26 @@
 The guest's own verdict counts: it ends by a request, with status 0.
 """
 import concurrent.futures
+import ipaddress
 import json
 import os
+import random
 import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "unit/http"))
+sys.path.insert(0, str(HERE.parent / "sockets"))
 import http_support  # noqa: E402
+import lan  # noqa: E402
 
 CORES = int(os.environ.get("CORES", "1"))
 
@@ -33,13 +38,13 @@ def free_port():
 class Guest:
     """run_guest.py with this root; stop() ends it by its own route."""
 
-    def __init__(self, root):
+    def __init__(self, root, more=""):
         self.port = free_port()
         self.process = subprocess.Popen(
             [sys.executable, str(HERE.parent / "run_guest.py"), "--kernel", os.environ["KERNEL"], "--machine", "q35",
              "--cores", str(CORES), "--timeout", "240", "--root", root, "--expect", "exit:0", "--expect-output",
              r"web server on port 80, \d+ cores", "--verbose", "--append", "log", "--qemu",
-             f"-netdev user,id=n,hostfwd=tcp:127.0.0.1:{self.port}-:80 -device virtio-net-pci,netdev=n",
+             f"-netdev user,id=n,hostfwd=tcp:127.0.0.1:{self.port}-:80 -device virtio-net-pci,netdev=n {more}",
              os.environ["APP"]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         end = time.monotonic() + http_support.SECONDS
         while True:
@@ -180,7 +185,7 @@ class Web(unittest.TestCase):
         self.assertEqual(len(seen), CORES)
 
     def test_load(self):
-        """Two at a time: QEMU's user network loses the requests of connections that come in bursts."""
+        """Two at a time: QEMU's user network listens with a backlog of one, so Linux drops connections in bursts."""
         for words in (["-k"], []):
             done = subprocess.run(["ab", "-q", *words, "-n", "1000", "-c", "2", f"http://127.0.0.1:{self.server.port}/1k.txt"],
                                   capture_output=True, text=True, timeout=http_support.SECONDS * 2)
@@ -193,6 +198,97 @@ class Web(unittest.TestCase):
         with concurrent.futures.ThreadPoolExecutor(20) as pool:
             results = list(pool.map(lambda client: client.ask("/1k.txt").status, clients))
         self.assertEqual(results, [200] * 100)
+
+
+class Floods(unittest.TestCase):
+    """Attacks from a second network; clients on the first one go on, and memory is as it was."""
+
+    FLOOD_SECONDS = 6
+    SLOW = 50
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lan = lan.Lan(ipv6=False)
+        device = cls.lan.netdev().replace("id=n", "id=lan") + " -device virtio-net-pci,netdev=lan"
+        cls.server = Guest(os.environ["ROOT"], device)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def ask(self, path):
+        client = http_support.Client(self.server.port)
+        try:
+            return client.ask(path)
+        finally:
+            client.close()
+
+    def memory(self):
+        return int(self.ask("/test/memory").body)
+
+    def served(self, seconds):
+        """Requests one after the other, each with a connection of its own. How many were answered."""
+        count, end = 0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.assertEqual(self.ask("/").status, 200)
+            count += 1
+        return count
+
+    def assertReleased(self, before, seconds=60):
+        """What the attack took is free again: lwIP gives a half-open connection 20 s."""
+        end = time.monotonic() + seconds
+        while (now := self.memory()) > before + 100_000:
+            self.assertLess(time.monotonic(), end, f"{now} bytes are in use, {before} were")
+            time.sleep(1)
+
+    def test_syn_flood(self):
+        """Connections that are begun from everywhere, and never completed."""
+        self.assertTrue(self.lan.is_alive())
+        before, most, sent, stop = self.memory(), 0, 0, threading.Event()
+
+        def flood():
+            nonlocal sent
+            generator = random.Random(1)
+            while not stop.is_set():
+                source = ipaddress.ip_address(f"198.51.{generator.randrange(100, 104)}.{generator.randrange(1, 255)}")
+                self.lan.send(0x0800, lan.tcp4(source, generator.randrange(1024, 65536), lan.GUEST, 80,
+                                               generator.randrange(1 << 32), 0, 2, options=b"\2\4\5\xb4"))
+                sent += 1
+                time.sleep(0.0002)
+
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        try:
+            self.assertGreater(self.served(self.FLOOD_SECONDS), 5)
+            most = self.memory()
+        finally:
+            stop.set()
+            flooding.join()
+        self.assertGreater(sent, 2000)
+        self.assertLess(most - before, 32 << 20)
+        self.assertReleased(before)
+
+    def test_slow_clients(self):
+        """Heads that come a byte now and then: they do not keep others from being served, and are told in the end."""
+        before = self.memory()
+        slow = []
+        for _ in range(self.SLOW):
+            one = socket.create_connection(("127.0.0.1", self.server.port), timeout=http_support.SECONDS)
+            one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-")
+            slow.append(one)
+        try:
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                for one in slow:
+                    try:
+                        one.sendall(b"a")
+                    except OSError:
+                        pass  # the server had enough of it
+                self.assertEqual(self.ask("/").status, 200)
+        finally:
+            for one in slow:
+                one.close()
+        self.assertReleased(before)
 
 
 if __name__ == "__main__":

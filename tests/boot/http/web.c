@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The template web as it is, with routes for the test beside its own: POST /test/stop ends the
- * server, and so the program; /test/core tells the core that answers.
+ * server, and so the program; /test/core tells the core that answers, /test/memory how much of the
+ * heap is in use.
  */
 #include <baremetal/http.h>
 
@@ -12,6 +13,7 @@ int test_start(struct bm_http_server *server);
 #undef main
 #undef bm_http_start
 
+#include <malloc.h>
 #include <unistd.h>
 
 static void stop(struct bm_http_request *request, void *context)
@@ -37,6 +39,13 @@ static void echo(struct bm_http_request *request, void *context)
 	bm_http_write(request, request->body, request->body_size);
 }
 
+/* Bytes of the heap that are in use. */
+static void memory(struct bm_http_request *request, void *context)
+{
+	(void)context;
+	bm_http_printf(request, "%lu", (unsigned long)mallinfo().uordblks);
+}
+
 int test_start(struct bm_http_server *server)
 {
 	int error = bm_http_route(server, "POST", "/test/stop", stop, server);
@@ -45,6 +54,8 @@ int test_start(struct bm_http_server *server)
 		error = bm_http_route(server, "GET", "/test/core", core, NULL);
 	if (!error)
 		error = bm_http_route(server, "POST", "/test/echo", echo, NULL);
+	if (!error)
+		error = bm_http_route(server, "GET", "/test/memory", memory, NULL);
 	return error ? error : bm_http_start(server);
 }
 

@@ -20,6 +20,7 @@
 #define LOCK_TCPIP_CORE()
 #define UNLOCK_TCPIP_CORE()
 #undef LWIP_HOOK_TCP_ISN /* the tests know the first number */
+#undef LWIP_HOOK_TCP_INPACKET_PCB
 #undef LWIP_HOOK_FILENAME
 
 #ifdef NET_UNIT_TESTS
