@@ -211,7 +211,7 @@ def sockets(bench):
 def nginx(bench):
     cache = bench.work / "linux"
     kernel = linux.fetch(cache)
-    files = linux_programs.program_files(cache, "nginx-light", "usr/sbin/nginx")
+    files = linux_programs.program_files(cache, "nginx", "usr/sbin/nginx")
     for name, text in {"nginx.conf": NGINX, "1k.txt": "x" * FILE_BYTES, "empty": "",
                        "passwd": "root:x:0:0::/:/bin/sh\n", "group": "root:x:0:\n"}.items():
         Path(bench.work, name).write_text(text)
