@@ -640,7 +640,7 @@ static int stream_poll(struct socket *socket)
  * connections a second would keep them all in a list that each segment is looked up in. */
 static void limit_time_wait(void)
 {
-	enum { MOST = 256, EVERY = 64 };
+	enum { MOST = 32, EVERY = 16 };
 	static unsigned closed;
 	struct tcp_pcb *pcb = tcp_tw_pcbs;
 
