@@ -60,6 +60,19 @@ class Ends(support.Case):
             self.assertIn(done.status, (42, 126), str(done))
         self.problem(boot("--memory", "1000K", part("GUEST")), "too little", status=2)
 
+    def test_other_firmware(self):
+        """An image for the one firmware is refused on the other, and starts on its own."""
+        for form in ("iso", "disk"):
+            bios = self.image(form, None, "--bios-only")
+            self.problem(boot("--uefi", bios), "starts from a BIOS only", "leave --uefi out", status=2)
+            self.good(boot(bios), 42)
+            uefi = self.image(form, None, "--uefi-only")
+            self.problem(boot(uefi), "starts from UEFI only", "give --uefi", status=2)
+            self.good(boot("--uefi", uefi), 42)
+            both = self.image(form)
+            self.good(boot(both), 42)
+            self.good(boot("--uefi", both), 42)
+
     def test_qemu_fails(self):
         self.problem(boot("--memory", "900000G", self.elf), "QEMU failed", status=125)
 

@@ -58,6 +58,50 @@ def kind_of(path):
                   "give what `baremetal image` or your project's build made")
 
 
+def firmware_of(path, kind):
+    """Which of "bios" and "uefi" an ISO or disk can start from; empty if it tells neither."""
+    with open(path, "rb") as file:
+        if kind == "iso":
+            return _el_torito(file)
+        sector = file.read(512)
+        found = {"bios"} if any(sector[:440]) else set()
+        start, count = struct.unpack_from("<II", sector, 446 + 8)
+        file.seek(start * 512)
+        # The short name in the folder of the removable medium's loader (UEFI 2.10, section 3.5.1.1).
+        return found | ({"uefi"} if b"BOOTX64 EFI" in file.read(count * 512) else set())
+
+
+def _el_torito(file):
+    """The platforms in a CD's boot catalog: El Torito 1.0, figures 2 to 5; UEFI 2.10, section 13.3.2.1."""
+    file.seek(17 * 2048)
+    record = file.read(2048)
+    if record[1:6] != b"CD001" or record[7:30] != b"EL TORITO SPECIFICATION":
+        return set()
+    file.seek(struct.unpack_from("<I", record, 0x47)[0] * 2048)
+    found, platform = set(), None
+    catalog = file.read(2048)
+    for at in range(0, len(catalog) - 31, 32):
+        kind = catalog[at]
+        if kind == 1 and at == 0 or kind in (0x90, 0x91):  # validation entry, section header
+            platform = catalog[at + 1]
+        elif kind == 0x88 and platform in (0, 0xef):  # bootable
+            found.add("uefi" if platform else "bios")
+        elif not kind:
+            break
+    return found
+
+
+def check_firmware(path, kind, uefi):
+    """Refuse a firmware that finds nothing to start in this image: it would wait for ever."""
+    found = firmware_of(path, kind) if kind in ("iso", "disk") else set()
+    if found == {"bios"} and uefi:
+        raise Usage(f"{shown(path)} starts from a BIOS only, not from UEFI",
+                    "leave --uefi out, or make the image without --bios-only")
+    if found == {"uefi"} and not uefi:
+        raise Usage(f"{shown(path)} starts from UEFI only, not from a BIOS",
+                    "give --uefi, or make the image without --uefi-only")
+
+
 def boot_size(path, kind):
     """Bytes of an image that booting needs: of a disk, up to the end of its first partition."""
     size = os.path.getsize(path)
