@@ -54,7 +54,8 @@ void pvh_parse(uint64_t physical, boot_map *map, struct boot_info *info)
 	info->vga_text = true; /* if there is one: the console looks */
 	const struct start_info *start = map(physical, sizeof *start);
 	if (!start || start->magic != PROTOCOL_PVH) {
-		info->error = "the loader's PVH start information is not readable";
+		info->error = "the loader's PVH start information is not readable (or the command "
+			      "line is too long for this loader)";
 		return;
 	}
 	info->loader_data = (struct boot_range){physical, sizeof *start};

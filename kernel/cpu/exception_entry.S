@@ -5,6 +5,21 @@
  */
 #include "cpu/interrupts.h"
 
+	/* For gdb alone: nothing of it is loaded. */
+	.cfi_sections .debug_frame
+
+	.macro save register
+	push \register
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset \register, 0
+	.endm
+
+	.macro restore register
+	pop \register
+	.cfi_adjust_cfa_offset -8
+	.cfi_same_value \register
+	.endm
+
 	.text
 	.balign 8
 	.globl exception_stubs
@@ -34,39 +49,49 @@ common:
 1:	push (%rsp)			/* no error code: make room for a zero above the vector */
 	mov %rax, 8(%rsp)
 	movq $0, 16(%rsp)
-2:	push %rbx
-	push %rcx
-	push %rdx
-	push %rsi
-	push %rdi
-	push %rbp
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+2:
+	/* From here on a debugger knows the way back; the frame ends behind ss. */
+	.cfi_startproc simple
+	.cfi_signal_frame
+	.cfi_def_cfa %rsp, 64
+	.cfi_offset %rsp, -16
+	.cfi_offset %rip, -40
+	.cfi_offset %rax, -64
+	save %rbx
+	save %rcx
+	save %rdx
+	save %rsi
+	save %rdi
+	save %rbp
+	save %r8
+	save %r9
+	save %r10
+	save %r11
+	save %r12
+	save %r13
+	save %r14
+	save %r15
 	cld
 	mov %rsp, %rdi
 	call interrupt_dispatch
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rbp
-	pop %rdi
-	pop %rsi
-	pop %rdx
-	pop %rcx
-	pop %rbx
-	pop %rax
+	restore %r15
+	restore %r14
+	restore %r13
+	restore %r12
+	restore %r11
+	restore %r10
+	restore %r9
+	restore %r8
+	restore %rbp
+	restore %rdi
+	restore %rsi
+	restore %rdx
+	restore %rcx
+	restore %rbx
+	restore %rax
 	add $16, %rsp
+	.cfi_adjust_cfa_offset -16
 	iretq
+	.cfi_endproc
 
 	.section .note.GNU-stack, "", @progbits

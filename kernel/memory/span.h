@@ -86,7 +86,7 @@ static inline uint64_t page_span(struct span_cache *cache, uint64_t virtual, boo
 static __attribute__((noinline, unused)) uint64_t
 page_span_one(struct span_cache *cache, uint64_t virtual, uint64_t bytes, bool write)
 {
-	uint64_t physical;
+	uint64_t physical = SPAN_NONE;
 	return page_span(cache, virtual, write, &physical) < bytes ? SPAN_NONE : physical;
 }
 

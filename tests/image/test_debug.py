@@ -31,6 +31,15 @@ class Debug(support.Case):
         self.assertRegex(done.out, r"(?m)^mark none")
         self.assertRegex(done.out, r"#\d+ .*exit \(")
 
+    def test_crash(self):
+        """The way back leads out of the kernel into the function that crashed, and its variables."""
+        done = self.good(debug("-ex", "break panic_exception", "-ex", "continue", "-ex", "backtrace",
+                               part("GUEST"), "--", "crash"))
+        self.assertRegex(done.out, r"#0 +panic_exception \(")
+        self.assertRegex(done.out, r"#\d+ +<signal handler called>")
+        self.assertRegex(done.out, r"#\d+ .*\bmain \(argc=2, argv=0x")
+        self.assertNotRegex(done.out, r"#\d+ .*\?\? \(\)")
+
     def test_image(self):
         done = self.good(debug("-ex", "backtrace", "--app", part("GUEST"), self.image("iso")))
         self.assertRegex(done.out, r"#0 +main \(argc=1,")

@@ -41,6 +41,8 @@ class Output(support.Case):
         for path in (self.folder, "/dev/null", "/dev/full"):
             self.problem(tool("image", "-f", "elf", "-o", path, part("GUEST")),
                          "not a file that can be replaced")
+        self.problem(tool("image", "-f", "elf", "-o", "/proc/x.elf", part("GUEST")),
+                     "/proc/x.elf cannot be made", "another place")
         self.assertTrue(os.path.exists("/dev/full") and not os.path.isfile("/dev/null"))
 
     def test_below_a_file(self):

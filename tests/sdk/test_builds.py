@@ -36,6 +36,15 @@ project(outside C)
 include(CheckFunctionExists)
 check_function_exists(epoll_create HAVE_EPOLL)
 check_function_exists(nanosleep HAVE_NANOSLEEP)
+if(NOT CMAKE_C_COMPILER_ID STREQUAL "$ENV{EXPECT_ID}")
+  message(FATAL_ERROR "the compiler is ${CMAKE_C_COMPILER_ID}, and not $ENV{EXPECT_ID}")
+endif()
+include(CheckCSourceCompiles)
+check_c_source_compiles("#ifdef __clang__\n#error clang\n#endif\nint main(void) { return 0; }" CHECKS_ARE_GCC)
+if(CHECKS_ARE_GCC AND NOT CMAKE_C_COMPILER_ID STREQUAL GNU OR
+   NOT CHECKS_ARE_GCC AND CMAKE_C_COMPILER_ID STREQUAL GNU)
+  message(FATAL_ERROR "the checks used another compiler")
+endif()
 if(HAVE_EPOLL OR NOT HAVE_NANOSLEEP)
   message(FATAL_ERROR "the checks saw the host")
 endif()
@@ -101,11 +110,18 @@ class Builds(sdk_support.Installed):
             return [os.path.join(folder, "program")]
         if SYSTEM == "cmake":
             folder = self.sources(**{"CMakeLists.txt": CMAKE})
-            del env["CC"]
-            self.sh('PATH=${PATH#*:}; cmake -B build -DCMAKE_BUILD_TYPE=Release '
-                    '-DCMAKE_TOOLCHAIN_FILE="$1/share/cmake/baremetal-toolchain.cmake" && '
-                    'cmake --build build && cmake --build build --target program-image',
-                    self.sdk, cwd=folder, env=env)
+            identity = {"EXPECT_ID": {"gcc": "GNU", "clang": "Clang"}[COMPILER]}
+            for option, cc in (("-DCMAKE_C_COMPILER=" + COMPILER, ""), ("-DX=", COMPILER)):
+                shutil.rmtree(os.path.join(folder, "build"), ignore_errors=True)
+                # Configured twice, and built without the environment that names the compiler.
+                self.sh('PATH=${PATH#*:}; for run in 1 2; do BAREMETAL_CC=$2 cmake -B build '
+                        '-DCMAKE_BUILD_TYPE=Release "$3" '
+                        '-DCMAKE_TOOLCHAIN_FILE="$1/share/cmake/baremetal-toolchain.cmake"; done && '
+                        'cmake --build build && cmake --build build --target program-image',
+                        self.sdk, cc, option, cwd=folder, env=identity)
+                comment = self.sh('readelf -p .comment "$(find build -name "program.c.o*" ! -name "*.d")"',
+                                  cwd=folder).out
+                self.assertEqual("clang" in comment, COMPILER == "clang", comment)
             self.boots(os.path.join(folder, "build/program.iso"), "from 42", 7)
             return [os.path.join(folder, "build/program")]
         if SYSTEM == "autotools":

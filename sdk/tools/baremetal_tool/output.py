@@ -15,7 +15,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 
-from .errors import Problem, from_oserror, shown
+from .errors import Problem, from_oserror, missing_folder, shown
 
 _temporaries = set()  # paths that must not outlive this process
 
@@ -103,6 +103,11 @@ def whole_file(path):
     try:
         fd, temporary = make_temporary(tempfile.mkstemp, prefix=".baremetal-", suffix=".tmp",
                                        dir=folder)
+    except FileNotFoundError as error:
+        if missing_folder(path):
+            raise from_oserror(error, path) from None
+        raise Problem(f"{shown(path)} cannot be made: no file can be, in that folder",
+                      "choose another place with -o") from None
     except OSError as error:
         raise from_oserror(error, path) from None
     try:

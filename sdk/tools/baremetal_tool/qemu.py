@@ -28,9 +28,10 @@ TRIAL_SECONDS = 5
 TRIAL_MACHINES = (("microvm", 1), ("q35", 2))  # from the simplest to one with firmware, and cores
 KVM_FAILED = b"KVM internal error"
 # The least machine memory that these have been seen to start in (`./bench memory-iso`): below, they
-# wait for ever or reset. What the image itself takes comes on top.
-GRUB_MEMORY = 2816 << 10
-UEFI_MEMORY = 64 << 20
+# wait for ever or reset. What the image itself takes comes on top. A little above, it is the kernel
+# that says what it lacks.
+GRUB_MEMORY = 1864 << 10
+UEFI_MEMORY = 47 << 20
 GRUB_WORDS_MAX = 8000  # bytes; GRUB 2.06 hangs at 16,000
 
 
@@ -58,6 +59,50 @@ def kind_of(path):
                   "give what `baremetal image` or your project's build made")
 
 
+def firmware_of(path, kind):
+    """Which of "bios" and "uefi" an ISO or disk can start from; empty if it tells neither."""
+    with open(path, "rb") as file:
+        if kind == "iso":
+            return _el_torito(file)
+        sector = file.read(512)
+        found = {"bios"} if any(sector[:440]) else set()
+        start, count = struct.unpack_from("<II", sector, 446 + 8)
+        file.seek(start * 512)
+        # The short name in the folder of the removable medium's loader (UEFI 2.10, section 3.5.1.1).
+        return found | ({"uefi"} if b"BOOTX64 EFI" in file.read(count * 512) else set())
+
+
+def _el_torito(file):
+    """The platforms in a CD's boot catalog: El Torito 1.0, figures 2 to 5; UEFI 2.10, section 13.3.2.1."""
+    file.seek(17 * 2048)
+    record = file.read(2048)
+    if record[1:6] != b"CD001" or record[7:30] != b"EL TORITO SPECIFICATION":
+        return set()
+    file.seek(struct.unpack_from("<I", record, 0x47)[0] * 2048)
+    found, platform = set(), None
+    catalog = file.read(2048)
+    for at in range(0, len(catalog) - 31, 32):
+        kind = catalog[at]
+        if kind == 1 and at == 0 or kind in (0x90, 0x91):  # validation entry, section header
+            platform = catalog[at + 1]
+        elif kind == 0x88 and platform in (0, 0xef):  # bootable
+            found.add("uefi" if platform else "bios")
+        elif not kind:
+            break
+    return found
+
+
+def check_firmware(path, kind, uefi):
+    """Refuse a firmware that finds nothing to start in this image: it would wait for ever."""
+    found = firmware_of(path, kind) if kind in ("iso", "disk") else set()
+    if found == {"bios"} and uefi:
+        raise Usage(f"{shown(path)} starts from a BIOS only, not from UEFI",
+                    "leave --uefi out, or make the image without --bios-only")
+    if found == {"uefi"} and not uefi:
+        raise Usage(f"{shown(path)} starts from UEFI only, not from a BIOS",
+                    "give --uefi, or make the image without --uefi-only")
+
+
 def boot_size(path, kind):
     """Bytes of an image that booting needs: of a disk, up to the end of its first partition."""
     size = os.path.getsize(path)
@@ -80,6 +125,21 @@ def bundle_of(path, kind):
             return (data, *found)
         at = data.find(b"BMBUND01", at + 1)
     return None
+
+
+def kernel_memory(data):
+    """Bytes that GRUB keeps for the kernel in an image: what is read of it, and its place."""
+    at = data.find(b"\x7fELF")
+    while at >= 0:
+        phoff, = struct.unpack_from("<Q", data[at:at + 64].ljust(64, b"\0"), 32)
+        count, = struct.unpack_from("<H", data[at:at + 64].ljust(64, b"\0"), 56)
+        table = data[at + phoff:at + phoff + count * 56] if phoff == 64 and at % 512 == 0 else b""
+        # Type, flags, offset, two addresses, size in the file, size in memory, alignment.
+        loads = [s for s in struct.iter_unpack("<IIQQQQQQ", table[:len(table) // 56 * 56]) if s[0] == 1]
+        if loads and loads[0][4] == 1 << 20:  # kernel.ld
+            return sum(s[5] + s[6] for s in loads)
+        at = data.find(b"\x7fELF", at + 1)
+    return 0
 
 
 def parse_memory(text):
@@ -105,7 +165,7 @@ def check_memory(asked, path, kind, uefi):
     else:
         bundle = bundle_of(path, kind)
         size = sum(-(-m.size // 4096) * 4096 for m in bundle[2]) if bundle else 0
-        least = (UEFI_MEMORY if uefi else GRUB_MEMORY) + size
+        least = UEFI_MEMORY + size if uefi else GRUB_MEMORY + size + (kernel_memory(bundle[0]) if bundle else 0)
         what = ("the UEFI firmware, " if uefi else "") + "the boot loader and the image need"
     least = -(-least // 4096) * 4096
     if asked < least:

@@ -45,6 +45,8 @@ class Plan:
                           "give --framebuffer to `baremetal image`, or run the application")
         elif self.kind in ("elf", "kernel") and options.uefi:
             raise Usage("UEFI starts no elf image", "make one with -f iso or -f disk")
+        else:
+            qemu.check_firmware(target, self.kind, options.uefi)
         self.arguments = self.machine(options)
 
     def machine(self, options):
