@@ -5,11 +5,14 @@ Answers ARP, DHCP, DNS and neighbour solicitations, announces an IPv6 prefix, ec
 back to the test. No sockets of the host beyond the one that carries frames, so no rights are needed.
 What it does can be switched off, one by one, to see what the guest says then.
 """
+import heapq
 import ipaddress
 import os
+import random
 import socket
 import struct
 import threading
+import time
 
 MAC = bytes.fromhex("020000000001")
 ROUTER = ipaddress.ip_address("192.0.2.1")
@@ -201,6 +204,73 @@ class Lan:
     def forget(self):
         with self.seen:
             self.frames.clear()
+
+
+class Relay:
+    """A cable between two guests that loses, repeats, delays and so reorders frames; netdev(0) and netdev(1)
+    are its ends. The shares are of 1."""
+
+    def __init__(self, seed, lost=0.0, doubled=0.0, late=0.0, late_seconds=0.02):
+        self.random = random.Random(seed)
+        self.lost, self.doubled, self.late, self.late_seconds = lost, doubled, late, late_seconds
+        self.counts = dict.fromkeys(("frames", "lost", "doubled", "late"), 0)
+        self.links, self.guests = [], []
+        for _ in range(2):
+            link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            link.bind(("127.0.0.1", 0))
+            self.links.append(link)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.bind(("127.0.0.1", 0))
+                self.guests.append(other.getsockname())
+        self.delayed, self.some = [], threading.Condition()
+        for side in range(2):
+            threading.Thread(target=self.carry, args=[side], daemon=True).start()
+        threading.Thread(target=self.carry_late, daemon=True).start()
+
+    def netdev(self, side):
+        here, there = self.links[side].getsockname(), self.guests[side]
+        return (f"-netdev dgram,id=n,local.type=inet,local.host={there[0]},local.port={there[1]},"
+                f"remote.type=inet,remote.host={here[0]},remote.port={here[1]}")
+
+    def deliver(self, side, frame):
+        try:
+            self.links[side].sendto(frame, self.guests[side])
+        except OSError:
+            pass  # that guest is not there yet, or not any more
+
+    def carry(self, side):
+        while True:
+            try:
+                frame = self.links[side].recv(70000)
+            except OSError:
+                continue
+            self.counts["frames"] += 1
+            if self.random.random() < self.lost:
+                self.counts["lost"] += 1
+                continue
+            if self.random.random() < self.late:
+                self.counts["late"] += 1
+                with self.some:
+                    heapq.heappush(self.delayed, (time.monotonic() + self.random.random() * self.late_seconds,
+                                                  self.counts["frames"], 1 - side, frame))
+                    self.some.notify()
+                continue
+            if self.random.random() < self.doubled:
+                self.counts["doubled"] += 1
+                self.deliver(1 - side, frame)
+            self.deliver(1 - side, frame)
+
+    def carry_late(self):
+        while True:
+            with self.some:
+                while not self.delayed:
+                    self.some.wait()
+                wait = self.delayed[0][0] - time.monotonic()
+                if wait > 0:
+                    self.some.wait(wait)
+                    continue
+                _, _, side, frame = heapq.heappop(self.delayed)
+            self.deliver(side, frame)
 
 
 def random_bytes(count):

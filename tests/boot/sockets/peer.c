@@ -8,6 +8,8 @@
  *     fetch HOST PORT       reads until the end, and prints length and a sum
  *     lookup NAME           prints the addresses
  *     wait SECONDS          has a listener, and does nothing
+ *     exchange PORT BYTES [HOST]   so many bytes each way at the same time, each of them compared,
+ *                                  with whoever connects, or with HOST
  */
 #include "common.h"
 
@@ -152,6 +154,78 @@ static int lookup(const char *name)
 	return 0;
 }
 
+/* ---- Both ways at once ---- */
+
+static struct way {
+	int descriptor;
+	uint32_t state; /* of the numbers that its bytes are */
+	long bytes;
+	bool good;
+} out, in;
+
+static unsigned char next_byte(struct way *way)
+{
+	way->state = way->state * 1664525 + 1013904223;
+	return (unsigned char)(way->state >> 24);
+}
+
+static void *send_all(void *unused)
+{
+	unsigned char buffer[5000];
+
+	(void)unused;
+	while (out.bytes) {
+		size_t size = out.bytes < (long)sizeof(buffer) ? (size_t)out.bytes : sizeof(buffer);
+
+		for (size_t i = 0; i < size; i++)
+			buffer[i] = next_byte(&out);
+		if (write(out.descriptor, buffer, size) != (ssize_t)size)
+			return NULL;
+		out.bytes -= (long)size;
+	}
+	out.good = shutdown(out.descriptor, SHUT_WR) == 0;
+	return NULL;
+}
+
+static bool receive_all(void)
+{
+	static unsigned char buffer[7000];
+	ssize_t count;
+
+	while ((count = read(in.descriptor, buffer, sizeof(buffer))) > 0) {
+		for (ssize_t i = 0; i < count; i++)
+			if (buffer[i] != next_byte(&in))
+				return false;
+		in.bytes -= count;
+	}
+	return count == 0 && in.bytes == 0;
+}
+
+static int exchange(unsigned port, long bytes, const char *host)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+	pthread_t sender;
+
+	if (host) {
+		CHECK(inet_pton(AF_INET, host, &address.sin_addr) == 1);
+		CHECK(!connect(descriptor, (struct sockaddr *)&address, sizeof(address)));
+	} else {
+		CHECK(!bind(descriptor, (struct sockaddr *)&address, sizeof(address)));
+		CHECK(!listen(descriptor, 1));
+		printf("listening\n");
+		descriptor = accept(descriptor, NULL, NULL);
+	}
+	out = (struct way){descriptor, host ? 1 : 2, bytes, false};
+	in = (struct way){descriptor, host ? 2 : 1, bytes, false};
+	CHECK(!pthread_create(&sender, NULL, send_all, NULL));
+	CHECK(receive_all());
+	CHECK(!pthread_join(sender, NULL) && out.good);
+	printf("%ld bytes each way, identical\n", bytes);
+	pause_ms(3000); /* the last acknowledgement may have been lost */
+	return check_status();
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -171,6 +245,8 @@ int main(int argc, char **argv)
 		pause_ms((unsigned)atoi(argv[2]) * 1000);
 		return check_status();
 	}
+	if (!strcmp(what, "exchange") && argc >= 4)
+		return exchange((unsigned)atoi(argv[2]), atol(argv[3]), argc > 4 ? argv[4] : NULL);
 	printf("what?\n");
 	return 2;
 }
