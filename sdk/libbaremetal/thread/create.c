@@ -28,6 +28,12 @@
 #define HANDLE_SHIFT     6
 #define GENERATION_SHIFT 41
 
+/*
+ * What the rest of the library refers to weakly, as it need not be there without threads, and what
+ * no other file of the threads' refers to: it must not be left out of a program that has threads.
+ */
+__attribute__((used)) static void (*const waits_for_locks)(unsigned long *) = thread_lock_owner;
+
 static struct spin lock; /* for `unused` and `threads_all` */
 static struct thread *unused[CLASSES];
 struct thread *threads_all;

@@ -12,7 +12,8 @@
  *   create.c     stacks, beginning and end       mutex.c cond.c rwlock.c barrier.c
  *   scheduler.c  lanes, runners, switching       semaphore.c once.c key.c spin.c
  *   wait.c       waiting for a word to change    cancel.c attribute.c c11.c
- *   sleep.c      deadlines                       report.c  crash reports, deadlock
+ *   owner.c      waiting for a lock              report.c  crash reports, deadlock
+ *   sleep.c      deadlines
  *
  * A runner may lie on the stack of a thread that waits for tasks, and even several of
  * them, one on the other; each knows the control block that it began on (lane->base).
@@ -192,11 +193,18 @@ extern struct thread *threads_all;
 void thread_bury(struct thread *thread); /* it has left its stack for good */
 _Noreturn void thread_exit(void *result);
 
-/* ---- mutex.c ---- */
+/* ---- owner.c ---- */
 
 #define OWNER_AWAITED  1ul /* somebody may be waiting */
 #define OWNER_RECURSED 2ul /* locked more than once: depth tells */
 #define OWNER_FLAGS    3ul
+
+/* Take a lock that was found taken, or wait for it. False: the deadline has passed. */
+bool thread_contend(unsigned long *owner, uint64_t deadline);
+
+/* For ever, and opening one that may be waited for; system/lock.c has only weak references. */
+void thread_lock_owner(unsigned long *owner);
+void thread_unlock_owner(unsigned long *owner);
 
 /* ---- others ---- */
 
