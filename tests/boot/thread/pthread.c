@@ -17,6 +17,7 @@
 
 #include <baremetal/system.h>
 #include <baremetal/task.h>
+#include <baremetal/time.h>
 
 #include "../check.h"
 
@@ -692,6 +693,38 @@ static void test_no_memory(void)
 	printf("%d threads fit\n", made);
 }
 
+static void *sleep_a_second(void *argument)
+{
+	struct timespec time = {1, 0};
+
+	nanosleep(&time, NULL);
+	return argument;
+}
+
+/* The machine's timer is used for the first time when no memory is left for its page tables. */
+static void test_no_memory_for_timer(void)
+{
+	static pthread_t threads[20000];
+	struct timespec time = {0, 10000000};
+	int made = 0;
+	pthread_t sleeper;
+	uint64_t begun;
+
+	sem_init(&go, 0, 0);
+	while (!pthread_create(&threads[made], NULL, wait_go, NULL))
+		CHECK(++made < 20000);
+	for (int i = 0; i < made; i++)
+		sem_post(&go);
+	for (int i = 0; i < made; i++)
+		CHECK(!pthread_join(threads[i], NULL));
+	CHECK(!pthread_create(&sleeper, NULL, sleep_a_second, NULL));
+	begun = bm_time_monotonic();
+	nanosleep(&time, NULL); /* nobody else runs: the sleeper must have left the core */
+	CHECK(bm_time_monotonic() - begun < 900000000);
+	CHECK(!pthread_join(sleeper, NULL));
+	printf("%d threads fit\n", made);
+}
+
 static void exit_in_task(void *argument)
 {
 	exit((int)(intptr_t)argument);
@@ -733,6 +766,10 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && !strcmp(argv[1], "no-memory")) {
 		test_no_memory();
+		return 0;
+	}
+	if (argc > 1 && !strcmp(argv[1], "no-memory-for-timer")) {
+		test_no_memory_for_timer();
 		return 0;
 	}
 	if (argc > 1 && !strcmp(argv[1], "main-first")) {
