@@ -74,6 +74,10 @@ int pthread_setschedprio(pthread_t, int);
 /*
  * Attributes. The least stack is PTHREAD_STACK_MIN; an own one has no guard. Else a page at either end
  * is the guard, whatever size is asked for.
+ *
+ * A stack is mapped as a whole when it is first made, and does not grow. By default it has 1/4096 of
+ * the memory that the program can have, from 48 KiB to 960 KiB: 64 KiB on a machine with 256 MiB, so
+ * that 3,500 threads and more fit. pthread_attr_getstacksize() tells, after pthread_attr_init().
  */
 int pthread_attr_init(pthread_attr_t *);
 int pthread_attr_destroy(pthread_attr_t *);

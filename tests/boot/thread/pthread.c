@@ -656,7 +656,7 @@ static void *sleep_some(void *argument)
 	return argument;
 }
 
-static void test_many(int many)
+static void test_many(int many, bool least)
 {
 	pthread_t *threads = malloc(many * sizeof *threads);
 	pthread_attr_t a;
@@ -665,7 +665,7 @@ static void test_many(int many)
 	pthread_attr_init(&a);
 	pthread_attr_setstacksize(&a, PTHREAD_STACK_MIN);
 	for (intptr_t i = 0; i < many; i++)
-		CHECK(!pthread_create(&threads[i], &a, sleep_some, (void *)i));
+		CHECK(!pthread_create(&threads[i], least ? &a : NULL, sleep_some, (void *)i));
 	for (intptr_t i = 0; i < many; i++)
 		CHECK(!pthread_join(threads[i], &result) && (intptr_t)result == i);
 	free(threads);
@@ -777,7 +777,7 @@ int main(int argc, char **argv)
 		pthread_exit(NULL);
 	}
 	if (argc > 2 && !strcmp(argv[1], "many")) {
-		test_many(atoi(argv[2]));
+		test_many(atoi(argv[2]), argc == 3);
 		printf("%s threads\n", argv[2]);
 		return 0;
 	}
@@ -793,7 +793,8 @@ int main(int argc, char **argv)
 	RUN(signals);
 	RUN(ends);
 	RUN(tasks);
-	test_many(200);
+	test_many(200, true);
+	test_many(200, false);
 	printf("done\n");
 	return 0;
 }
