@@ -11,7 +11,7 @@
  *  - destroying what is held or waited for: EBUSY;
  *  - pthread_create() without memory for a stack: EAGAIN;
  *  - every thread waiting, without a time limit, and no task to run: the program ends as
- *    crashed, with a backtrace of each thread.
+ *    crashed, with a backtrace of each thread (of 4,096 at most; the rest are counted).
  *
  * Cancellation is deferred: it takes place in pthread_testcancel(), pthread_join(),
  * pthread_cond_wait() and its timed forms, sem_wait() and sem_timedwait(), nanosleep() and its

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define REPORTED_MAX 64          /* threads in one report */
+#define REPORTED_MAX 4096        /* threads in one report; the others are counted */
 #define CHECK_NS     100000000ul /* from the last wait to a closer look */
 
 /* ---- Reports: without locks, perhaps in the middle of anything ---- */

@@ -4,6 +4,7 @@
  */
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,16 @@ static void *overflow(void *argument)
 
 static sem_t never;
 
+static void *wait_for_ever(void *argument)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "w%d", (int)(intptr_t)argument);
+	pthread_setname_np(pthread_self(), name);
+	sem_wait(&never);
+	return argument;
+}
+
 static void wake_later(void *argument)
 {
 	(void)argument;
@@ -84,6 +95,16 @@ int main(int argc, char **argv)
 		pthread_mutex_lock(&a);
 	} else if (!strcmp(what, "overflow")) {
 		pthread_create(&threads[0], NULL, overflow, NULL);
+		pthread_join(threads[0], NULL);
+	} else if (!strcmp(what, "many") && argc > 2) {
+		pthread_attr_t small;
+
+		sem_init(&never, 0, 0);
+		pthread_attr_init(&small);
+		pthread_attr_setstacksize(&small, 16384);
+		for (intptr_t i = 0; i < atoi(argv[2]); i++)
+			if (pthread_create(&threads[0], &small, wait_for_ever, (void *)i))
+				return 1;
 		pthread_join(threads[0], NULL);
 	} else if (!strcmp(what, "task")) {
 		/* Not a deadlock: a task is at work. */
