@@ -11,7 +11,8 @@
  *  - destroying what is held or waited for: EBUSY;
  *  - pthread_create() without memory for a stack: EAGAIN;
  *  - every thread waiting, without a time limit, and no task to run: the program ends as
- *    crashed, with a backtrace of each thread (of 4,096 at most; the rest are counted).
+ *    crashed, with a backtrace of each thread (of 4,096 at most; the rest are counted). A task that
+ *    waits for ever is noticed on one core alone: see <baremetal/task.h>.
  *
  * Cancellation is deferred: it takes place in pthread_testcancel(), pthread_join(),
  * pthread_cond_wait() and its timed forms, sem_wait() and sem_timedwait(), nanosleep() and its

@@ -99,9 +99,9 @@ void thread_leave(struct thread *self, struct spin *release);
 
 /*
  * In a task that waits: run threads for a while, and a task. What runs there as a task shares
- * errno and the rest of Newlib's state with the one that waits.
+ * errno and the rest of Newlib's state with the one that waits. False: there was nothing to run.
  */
-void thread_work(struct thread *self, bool tasks);
+bool thread_work(struct thread *self, bool tasks);
 
 /* The end of a thread: its stack is left, its joiner woken. */
 _Noreturn void thread_end(struct thread *self);
@@ -214,6 +214,7 @@ void keys_destroy(struct thread *self);
 void thread_cancel_point(struct thread *self); /* ends the thread if it was cancelled */
 void thread_check_deadlock(void);              /* none runs: look closer in a moment */
 void thread_look_for_deadlock(void);
+void thread_look_in_task(bool stuck); /* in a task that waits for ever: nothing ran meanwhile */
 void thread_report(void);
 
 /* When a struct timespec of a clock is over, on bm_time_monotonic()'s scale. False: not valid. */

@@ -3,6 +3,7 @@
  * Threads that cannot go on, and how that is told.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -72,6 +73,39 @@ static void wake_later(void *argument)
 	sem_post(&never);
 }
 
+static void lock_in_task(void *argument)
+{
+	pthread_mutex_lock(argument);
+	printf("cannot be\n");
+}
+
+static void wait_in_task(void *argument)
+{
+	sem_wait(argument);
+}
+
+static void *post_later(void *argument)
+{
+	usleep(300000);
+	sem_post(argument);
+	return NULL;
+}
+
+static void post_by_alarm(void *argument)
+{
+	(void)argument;
+	sem_post(&never);
+}
+
+/* A task waits for what main() holds, or for what nobody will do. */
+static void stuck_task(bm_task_fn *function, void *argument)
+{
+	struct bm_task_group group = BM_TASK_GROUP_INIT;
+
+	bm_task_submit(&group, function, argument);
+	bm_task_wait(&group);
+}
+
 static void end_in_task(void *argument)
 {
 	pthread_exit(argument);
@@ -106,6 +140,23 @@ int main(int argc, char **argv)
 			if (pthread_create(&threads[0], &small, wait_for_ever, (void *)i))
 				return 1;
 		pthread_join(threads[0], NULL);
+	} else if (!strcmp(what, "lock-in-task")) {
+		pthread_mutex_lock(&a);
+		stuck_task(lock_in_task, &a);
+	} else if (!strcmp(what, "wait-in-task")) {
+		sem_init(&never, 0, 0);
+		pthread_create(&threads[0], NULL, wait_for_ever, NULL);
+		sched_yield();
+		stuck_task(wait_in_task, &never);
+	} else if (!strcmp(what, "woken-in-task")) {
+		/* Not deadlocks: by a thread that sleeps, and by an alarm. */
+		sem_init(&never, 0, 0);
+		pthread_create(&threads[0], NULL, post_later, &never);
+		stuck_task(wait_in_task, &never);
+		bm_task_alarm(bm_time_monotonic() + 300000000, post_by_alarm);
+		stuck_task(wait_in_task, &never);
+		printf("woken\n");
+		return 0;
 	} else if (!strcmp(what, "task")) {
 		/* Not a deadlock: a task is at work. */
 		sem_init(&never, 0, 0);
