@@ -17,7 +17,7 @@
 #define SIZE_1G      0x40000000ul
 #define SEGMENTS_MAX (3 * PHYSICAL_RANGES_MAX)
 #define STEP_FRAMES  3 /* one mapping step needs at most a table on each of three levels */
-#define KEPT_FRAMES  4 /* for devices that are looked for when the window is all in use: the timer's */
+#define KEPT_FRAMES  4 /* for devices first used when the window is all in use: the timer */
 #define STOCK_FRAMES (STEP_FRAMES + KEPT_FRAMES)
 #define LARGE_RANGE  (2 * SIZE_2M) /* from this size on a range is cut to 2 MiB borders */
 
@@ -31,7 +31,7 @@ static size_t segment_count;
 static size_t segment_at;            /* the one that holds `mapped` */
 static uint64_t stock[STOCK_FRAMES]; /* frames for the next tables */
 static size_t stock_count;
-static size_t stock_kept;            /* frames that who asks now must leave */
+static size_t stock_kept;                   /* frames that who asks now must leave */
 static uint64_t start, used, mapped, limit; /* start is an address, the others offsets from it */
 
 static void add(uint64_t from, uint64_t to)
