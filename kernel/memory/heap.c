@@ -16,7 +16,9 @@
 #define SIZE_2M      0x200000ul
 #define SIZE_1G      0x40000000ul
 #define SEGMENTS_MAX (3 * PHYSICAL_RANGES_MAX)
-#define STOCK_FRAMES 3 /* one mapping step needs at most a table on each of three levels */
+#define STEP_FRAMES  3 /* one mapping step needs at most a table on each of three levels */
+#define KEPT_FRAMES  4 /* for devices first used when the window is all in use: the timer */
+#define STOCK_FRAMES (STEP_FRAMES + KEPT_FRAMES)
 #define LARGE_RANGE  (2 * SIZE_2M) /* from this size on a range is cut to 2 MiB borders */
 
 /* [offset, offset + size) of the window lies at physical. */
@@ -29,6 +31,7 @@ static size_t segment_count;
 static size_t segment_at;            /* the one that holds `mapped` */
 static uint64_t stock[STOCK_FRAMES]; /* frames for the next tables */
 static size_t stock_count;
+static size_t stock_kept;                   /* frames that who asks now must leave */
 static uint64_t start, used, mapped, limit; /* start is an address, the others offsets from it */
 
 static void add(uint64_t from, uint64_t to)
@@ -106,7 +109,7 @@ bool heap_is_open(void)
 
 uint64_t heap_take_frame(void)
 {
-	return stock_count ? stock[--stock_count] : 0;
+	return stock_count > stock_kept ? stock[--stock_count] : 0;
 }
 
 /* Map on from `mapped`: whole 2 MiB pages if they fit there, else small ones; not past `want` by
@@ -169,8 +172,16 @@ static void lock(void)
 		cpu_relax();
 }
 
+/* For the window's own tables: they leave some for others'. */
+static void lock_own(void)
+{
+	lock();
+	stock_kept = KEPT_FRAMES;
+}
+
 static void unlock(void)
 {
+	stock_kept = 0;
 	__atomic_clear(&busy, __ATOMIC_RELEASE);
 }
 
@@ -210,7 +221,7 @@ uint64_t heap_take(uint64_t bytes)
 
 void *heap_grow(intptr_t bytes)
 {
-	lock();
+	lock_own();
 	void *old = grow(bytes);
 	unlock();
 	return old;
@@ -223,7 +234,7 @@ void *heap_guard(void *block, size_t size)
 	if (!size || (from | size) % PAGE_SIZE || from < start || from - start > used ||
 	    size > used - (from - start))
 		return NULL;
-	lock();
+	lock_own();
 	at = next;
 	/* Neighbours in the window may lie apart physically: page by page, or by large ones. */
 	for (uint64_t done = 0, step; done < size; done += step) {

@@ -8,7 +8,6 @@
 #include "net.h"
 #include "../libbaremetal/thread/thread.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +20,6 @@
 #include "lwip/tcpip.h"
 
 #define WAKE_MOST 64
-
-/*
- * Closing a socket waits for the core lock with files_lock() held. So those who find that one taken
- * must wait as threads do: the mutexes are part of each program with a network.
- */
-__attribute__((used)) static int (*const mutexes)(pthread_mutex_t *) = pthread_mutex_lock;
 
 static uint32_t lock;
 static bool ready; /* netif_list may be looked at */

@@ -11,6 +11,10 @@
  *
  * There is no pre-emption: a task keeps its core until it returns. It may
  * submit and wait for other tasks; while it waits, its core runs them.
+ *
+ * A task that waits for a POSIX mutex, semaphore or condition for ever, because who could open it
+ * waits for the task, is reported as a deadlock on a machine with one core alone. On several cores
+ * that program hangs: nothing tells it from one whose other cores are at work.
  */
 #ifndef BAREMETAL_TASK_H
 #define BAREMETAL_TASK_H

@@ -11,7 +11,8 @@
  *  - destroying what is held or waited for: EBUSY;
  *  - pthread_create() without memory for a stack: EAGAIN;
  *  - every thread waiting, without a time limit, and no task to run: the program ends as
- *    crashed, with a backtrace of each thread.
+ *    crashed, with a backtrace of each thread (of 4,096 at most; the rest are counted). A task that
+ *    waits for ever is noticed on one core alone: see <baremetal/task.h>.
  *
  * Cancellation is deferred: it takes place in pthread_testcancel(), pthread_join(),
  * pthread_cond_wait() and its timed forms, sem_wait() and sem_timedwait(), nanosleep() and its
@@ -74,6 +75,10 @@ int pthread_setschedprio(pthread_t, int);
 /*
  * Attributes. The least stack is PTHREAD_STACK_MIN; an own one has no guard. Else a page at either end
  * is the guard, whatever size is asked for.
+ *
+ * A stack is mapped as a whole when it is first made, and does not grow. By default it has 1/4096 of
+ * the memory that the program can have, from 48 KiB to 960 KiB: 64 KiB on a machine with 256 MiB, so
+ * that 3,500 threads and more fit. pthread_attr_getstacksize() tells, after pthread_attr_init().
  */
 int pthread_attr_init(pthread_attr_t *);
 int pthread_attr_destroy(pthread_attr_t *);

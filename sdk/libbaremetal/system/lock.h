@@ -19,7 +19,7 @@ void lock_acquire(struct __lock *lock);
 int lock_try_acquire(struct __lock *lock); /* 0: taken */
 void lock_release(struct __lock *lock);
 
-/* The thread library's (thread/mutex.c), if it is there. */
+/* The thread library's (thread/owner.c), if it is there: create.c sees to it. */
 void thread_lock_owner(unsigned long *owner) __attribute__((weak, visibility("hidden")));
 void thread_unlock_owner(unsigned long *owner) __attribute__((weak, visibility("hidden")));
 

@@ -19,14 +19,29 @@
 #define SMALL_PAGES 64 /* up to there, memory of each size has its own list; then powers of two */
 #define CLASSES     (SMALL_PAGES + 48)
 #define OWN_STACK   0 /* the class of control blocks for stacks that the program brings */
-#define STACK_LEAST 0x10000ul
-#define STACK_MOST  0x100000ul
-#define STACK_SHARE 512 /* of all memory: the default size of a stack */
-#define CORE_STACK  0x40000ul
+
+/*
+ * The default stack: an even share for 4,096 threads, within bounds. With 64 KiB for what lies
+ * above it, the largest is not rounded up to 2 MiB.
+ */
+#define STACK_SHARE 4096
+#define STACK_LEAST 0xc000ul
+#define STACK_MOST  0xf0000ul
+
+/* Core 0's, for the tasks that run on it once main() waits. */
+#define CORE_SHARE 512
+#define CORE_LEAST 0x10000ul
+#define CORE_MOST  0x40000ul
 
 /* A pthread_t: the control block's address in units of 64 bytes, and its generation. */
 #define HANDLE_SHIFT     6
 #define GENERATION_SHIFT 41
+
+/*
+ * What the rest of the library refers to weakly, as it need not be there without threads, and what
+ * no other file of the threads' refers to: it must not be left out of a program that has threads.
+ */
+__attribute__((used)) static void (*const waits_for_locks)(unsigned long *) = thread_lock_owner;
 
 static struct spin lock; /* for `unused` and `threads_all` */
 static struct thread *unused[CLASSES];
@@ -156,22 +171,22 @@ __attribute__((constructor(103))) static void adopt_main(void)
 	publish(self);
 }
 
-static size_t default_size(void)
+static size_t share_of_memory(size_t share, size_t least, size_t most)
 {
-	static size_t size;
 	struct bm_memory_info memory;
 
-	if (!size) {
-		bm_memory_info(&memory);
-		size_t share = memory.heap_limit / STACK_SHARE & -PAGE;
-		size = share < STACK_LEAST ? STACK_LEAST : share > STACK_MOST ? STACK_MOST : share;
-	}
-	return size;
+	bm_memory_info(&memory);
+	size_t size = memory.heap_limit / share & -PAGE;
+	return size < least ? least : size > most ? most : size;
 }
 
 size_t thread_default_stack(void)
 {
-	return default_size();
+	static size_t size;
+
+	if (!size)
+		size = share_of_memory(STACK_SHARE, STACK_LEAST, STACK_MOST);
+	return size;
 }
 
 bool thread_prepare_core(void)
@@ -179,8 +194,8 @@ bool thread_prepare_core(void)
 	struct lane *lane = &lanes[0];
 
 	if (!lane->core_thread) {
-		size_t share = default_size() < CORE_STACK ? default_size() : CORE_STACK;
-		struct thread *thread = make(share, NULL);
+		struct thread *thread =
+		    make(share_of_memory(CORE_SHARE, CORE_LEAST, CORE_MOST), NULL);
 
 		if (!thread)
 			return false;
@@ -205,8 +220,8 @@ _Noreturn void thread_main(void)
 int pthread_create(pthread_t *handle, const pthread_attr_t *attributes, void *(*function)(void *),
 		   void *argument)
 {
-	size_t size =
-	    attributes && attributes->__stack_size ? attributes->__stack_size : default_size();
+	size_t size = attributes && attributes->__stack_size ? attributes->__stack_size
+							     : thread_default_stack();
 	struct thread *thread;
 
 	if (!thread_prepare_core())

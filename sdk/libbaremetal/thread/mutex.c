@@ -5,15 +5,12 @@
  * Lock and unlock of a free mutex are one compare-and-exchange each, the same for all
  * types; 6 instructions each. One that was locked more than once carries a flag, so that
  * unlocking it fails there and is looked at closer; and so does one that is waited for.
- * A waiter that was woken and came too late is given the mutex the next time: without that,
- * two threads that take turns on one core could lock a third one out for ever.
+ * Waiting for one that is taken is owner.c's.
  */
 #include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-
-#define SPINS 40 /* looks at a mutex before waiting, where another core may be about to open it */
 
 static uintptr_t me(void)
 {
@@ -37,66 +34,6 @@ static int lock_again(pthread_mutex_t *mutex)
 	return 0;
 }
 
-/* Take it, or wait. The flag says that others may wait: whoever waited cannot know, so it keeps it.
- */
-static int contend(unsigned long *owner, uint64_t deadline)
-{
-	uintptr_t self = me();
-	bool starved = false;
-	unsigned rounds = 0;
-
-	for (unsigned spins = lane_count > 1 ? SPINS : 0; spins; spins--) {
-		if (!__atomic_load_n(owner, __ATOMIC_RELAXED) && acquire(owner, 0, self))
-			return 0;
-		port_relax();
-	}
-	for (;;) {
-		unsigned long seen = __atomic_load_n(owner, __ATOMIC_RELAXED);
-		enum wait_result result;
-
-		if (!seen) {
-			if (acquire(owner, 0, self | OWNER_AWAITED))
-				return 0;
-			continue;
-		}
-		if (!(seen & OWNER_AWAITED)) {
-			if (!__atomic_compare_exchange_n(owner, &seen, seen | OWNER_AWAITED, 0,
-							 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-				continue;
-			seen |= OWNER_AWAITED;
-		}
-		result = thread_wait_starved(owner, seen, deadline, starved, rounds++);
-		if (result == WAIT_TIMED_OUT)
-			return ETIMEDOUT;
-		if (result == WAIT_GIVEN)
-			return 0;
-		if (result == WAIT_WOKEN)
-			starved = true;
-	}
-}
-
-static bool decide(const struct waiter *first, void *owner)
-{
-	unsigned long next = 0;
-	bool give = first && first->starved;
-
-	if (give)
-		next = (uintptr_t)first->thread | OWNER_AWAITED;
-	__atomic_store_n((unsigned long *)owner, next, __ATOMIC_RELEASE);
-	return give;
-}
-
-/* For Newlib's locks as well: system/lock.c. */
-void thread_lock_owner(unsigned long *owner)
-{
-	contend(owner, BM_FOREVER);
-}
-
-void thread_unlock_owner(unsigned long *owner)
-{
-	thread_wake_deciding(owner, decide, owner);
-}
-
 static __attribute__((noinline)) int lock_slowly(pthread_mutex_t *mutex, uint64_t deadline)
 {
 	unsigned long seen = __atomic_load_n(&mutex->__owner, __ATOMIC_RELAXED);
@@ -108,7 +45,7 @@ static __attribute__((noinline)) int lock_slowly(pthread_mutex_t *mutex, uint64_
 		if (error != EDEADLK || mutex->__type == PTHREAD_MUTEX_ERRORCHECK)
 			return error;
 	}
-	return contend(&mutex->__owner, deadline);
+	return thread_contend(&mutex->__owner, deadline) ? 0 : ETIMEDOUT;
 }
 
 static __attribute__((noinline)) int lock_for_ever(pthread_mutex_t *mutex)

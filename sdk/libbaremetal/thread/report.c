@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-#define REPORTED_MAX 64          /* threads in one report */
+#define REPORTED_MAX 4096        /* threads in one report; the others are counted */
 #define CHECK_NS     100000000ul /* from the last wait to a closer look */
+#define TASK_LOOKS   256         /* rounds of a task that waits, to each closer look */
 
 /* ---- Reports: without locks, perhaps in the middle of anything ---- */
 
@@ -106,6 +107,32 @@ void thread_look_for_deadlock(void)
 		thread_check_deadlock();
 	else
 		bm_crash("deadlock: every thread waits, and nothing is left that could wake one");
+}
+
+/*
+ * On one core: below a task that waits, all that its stack holds waits with it, so what is left to
+ * wake it is in the lists. On several cores nothing tells whether another one is at work.
+ */
+void thread_look_in_task(bool stuck)
+{
+	static uint32_t looks;
+	static uint64_t since; /* nothing has run; 0: something has */
+	struct bm_core_info info;
+
+	if (lane_count > 1)
+		return;
+	if (!stuck) {
+		since = 0;
+		return;
+	}
+	if (++looks % TASK_LOOKS)
+		return;
+	if (!sleep_is_empty() || lanes[0].first || bm_core_info(0, &info) || info.queued)
+		since = 0;
+	else if (!since)
+		since = bm_time_monotonic();
+	else if (bm_time_monotonic() - since > CHECK_NS)
+		bm_crash("deadlock: a task waits, and nothing is left that could wake it");
 }
 
 void thread_check_deadlock(void)

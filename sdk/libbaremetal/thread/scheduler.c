@@ -193,12 +193,12 @@ static void poll(struct lane *lane)
 		invite(lane);
 }
 
-/* Run threads until there are none, or until one comes back. */
-static void run_threads(struct thread *self, struct lane *lane, bool for_ever)
+/* Run threads until there are none, or until one comes back. False: there was none. */
+static bool run_threads(struct thread *self, struct lane *lane, bool for_ever)
 {
 	struct thread *outer = lane->base, *next;
 	uint32_t outer_depth = lane->depth;
-	bool outer_polling = lane->polling;
+	bool outer_polling = lane->polling, any = false;
 
 	lane->base = self;
 	lane->depth = depth_of(lane);
@@ -210,6 +210,7 @@ static void run_threads(struct thread *self, struct lane *lane, bool for_ever)
 			next = steal(lane);
 		if (!next)
 			break;
+		any = true;
 		switch_to(self, lane, next, &lane->nothing);
 		bury_ended(lane);
 		if (!lane->patience) {
@@ -222,6 +223,7 @@ static void run_threads(struct thread *self, struct lane *lane, bool for_ever)
 	lane->polling = outer_polling;
 	if (!for_ever && !is_empty(lane))
 		invite(lane); /* left to others */
+	return any;
 }
 
 /* An invitation, as a task. */
@@ -236,11 +238,14 @@ static void run_invited(void *from)
 	run_threads(self, lane, true);
 }
 
-void thread_work(struct thread *self, bool tasks)
+bool thread_work(struct thread *self, bool tasks)
 {
-	run_threads(self, thread_lane(self), false);
-	if (!tasks || !bm_task_run_one())
-		port_relax();
+	bool any = run_threads(self, thread_lane(self), false);
+
+	if (tasks && bm_task_run_one())
+		return true;
+	port_relax();
+	return any;
 }
 
 _Noreturn void thread_run_core(struct thread *self)

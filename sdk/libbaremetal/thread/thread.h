@@ -12,7 +12,8 @@
  *   create.c     stacks, beginning and end       mutex.c cond.c rwlock.c barrier.c
  *   scheduler.c  lanes, runners, switching       semaphore.c once.c key.c spin.c
  *   wait.c       waiting for a word to change    cancel.c attribute.c c11.c
- *   sleep.c      deadlines                       report.c  crash reports, deadlock
+ *   owner.c      waiting for a lock              report.c  crash reports, deadlock
+ *   sleep.c      deadlines
  *
  * A runner may lie on the stack of a thread that waits for tasks, and even several of
  * them, one on the other; each knows the control block that it began on (lane->base).
@@ -98,9 +99,9 @@ void thread_leave(struct thread *self, struct spin *release);
 
 /*
  * In a task that waits: run threads for a while, and a task. What runs there as a task shares
- * errno and the rest of Newlib's state with the one that waits.
+ * errno and the rest of Newlib's state with the one that waits. False: there was nothing to run.
  */
-void thread_work(struct thread *self, bool tasks);
+bool thread_work(struct thread *self, bool tasks);
 
 /* The end of a thread: its stack is left, its joiner woken. */
 _Noreturn void thread_end(struct thread *self);
@@ -192,11 +193,18 @@ extern struct thread *threads_all;
 void thread_bury(struct thread *thread); /* it has left its stack for good */
 _Noreturn void thread_exit(void *result);
 
-/* ---- mutex.c ---- */
+/* ---- owner.c ---- */
 
 #define OWNER_AWAITED  1ul /* somebody may be waiting */
 #define OWNER_RECURSED 2ul /* locked more than once: depth tells */
 #define OWNER_FLAGS    3ul
+
+/* Take a lock that was found taken, or wait for it. False: the deadline has passed. */
+bool thread_contend(unsigned long *owner, uint64_t deadline);
+
+/* For ever, and opening one that may be waited for; system/lock.c has only weak references. */
+void thread_lock_owner(unsigned long *owner);
+void thread_unlock_owner(unsigned long *owner);
 
 /* ---- others ---- */
 
@@ -206,6 +214,7 @@ void keys_destroy(struct thread *self);
 void thread_cancel_point(struct thread *self); /* ends the thread if it was cancelled */
 void thread_check_deadlock(void);              /* none runs: look closer in a moment */
 void thread_look_for_deadlock(void);
+void thread_look_in_task(bool stuck); /* in a task that waits for ever: nothing ran meanwhile */
 void thread_report(void);
 
 /* When a struct timespec of a clock is over, on bm_time_monotonic()'s scale. False: not valid. */

@@ -159,11 +159,14 @@ static void wait(struct waiter *waiter, uint64_t expected, unsigned bytes)
 	self->wait_address = NULL;
 }
 
-static enum wait_result wait_in_task(struct thread *self, uint64_t deadline, bool tasks)
+static enum wait_result wait_in_task(struct thread *self, const void *address, uint64_t expected,
+				     unsigned bytes, uint64_t deadline, bool tasks)
 {
 	int error = errno;
+	bool any = thread_work(self, tasks);
 
-	thread_work(self, tasks);
+	if (deadline == BM_FOREVER && tasks)
+		thread_look_in_task(!any && read_word(address, bytes) == expected);
 	errno = error;
 	return deadline != BM_FOREVER && bm_time_monotonic() >= deadline ? WAIT_TIMED_OUT
 									 : WAIT_CHANGED;
@@ -199,7 +202,7 @@ enum wait_result thread_wait(const void *address, uint64_t expected, unsigned by
 	struct waiter waiter;
 
 	if (!thread_can_leave(self))
-		return wait_in_task(self, deadline, true);
+		return wait_in_task(self, address, expected, bytes, deadline, true);
 	prepare(&waiter, self, address, deadline);
 	if (!cancelable)
 		return wait_until(&waiter, expected, bytes);
@@ -217,7 +220,8 @@ enum wait_result thread_wait_starved(const void *address, uint64_t expected, uin
 	struct waiter waiter;
 
 	if (!thread_can_leave(self))
-		return wait_in_task(self, deadline, rounds > ROUNDS);
+		return wait_in_task(self, address, expected, sizeof(uint64_t), deadline,
+				    rounds > ROUNDS);
 	prepare(&waiter, self, address, deadline);
 	waiter.starved = starved;
 	return wait_until(&waiter, expected, sizeof(uint64_t));

@@ -52,6 +52,23 @@ class Threads(Case):
         self.run_on("virtio-pci", 4)
 
 
+class Locks(Case):
+    """Threads in a program without a mutex: ../thread/locks.c."""
+
+    def run_on(self, device, cores):
+        self.make({}, "128M")
+        self.boot("LOCKS", device, cores=cores, append="-- /disk0")
+        files = self.check()
+        self.assertEqual(sorted(files), ["lines", "own 0", "own 1", "own 2", "own 3"])
+        self.assertEqual(len(files["lines"]), 4 * 50 * 3000)
+
+    def test_one_core(self):
+        self.run_on("virtio", 1)
+
+    def test_four_cores(self):
+        self.run_on("virtio-pci", 4)
+
+
 class Places(Case):
     """Where a disk is looked for, and what is said when it is not there."""
 

@@ -17,6 +17,7 @@
 
 #include <baremetal/system.h>
 #include <baremetal/task.h>
+#include <baremetal/time.h>
 
 #include "../check.h"
 
@@ -655,7 +656,7 @@ static void *sleep_some(void *argument)
 	return argument;
 }
 
-static void test_many(int many)
+static void test_many(int many, bool least)
 {
 	pthread_t *threads = malloc(many * sizeof *threads);
 	pthread_attr_t a;
@@ -664,7 +665,7 @@ static void test_many(int many)
 	pthread_attr_init(&a);
 	pthread_attr_setstacksize(&a, PTHREAD_STACK_MIN);
 	for (intptr_t i = 0; i < many; i++)
-		CHECK(!pthread_create(&threads[i], &a, sleep_some, (void *)i));
+		CHECK(!pthread_create(&threads[i], least ? &a : NULL, sleep_some, (void *)i));
 	for (intptr_t i = 0; i < many; i++)
 		CHECK(!pthread_join(threads[i], &result) && (intptr_t)result == i);
 	free(threads);
@@ -689,6 +690,38 @@ static void test_no_memory(void)
 		for (int i = 0; i < made && !round; i++)
 			CHECK(!pthread_create(&threads[i], NULL, wait_go, (void *)(intptr_t)i));
 	}
+	printf("%d threads fit\n", made);
+}
+
+static void *sleep_a_second(void *argument)
+{
+	struct timespec time = {1, 0};
+
+	nanosleep(&time, NULL);
+	return argument;
+}
+
+/* The machine's timer is used for the first time when no memory is left for its page tables. */
+static void test_no_memory_for_timer(void)
+{
+	static pthread_t threads[20000];
+	struct timespec time = {0, 10000000};
+	int made = 0;
+	pthread_t sleeper;
+	uint64_t begun;
+
+	sem_init(&go, 0, 0);
+	while (!pthread_create(&threads[made], NULL, wait_go, NULL))
+		CHECK(++made < 20000);
+	for (int i = 0; i < made; i++)
+		sem_post(&go);
+	for (int i = 0; i < made; i++)
+		CHECK(!pthread_join(threads[i], NULL));
+	CHECK(!pthread_create(&sleeper, NULL, sleep_a_second, NULL));
+	begun = bm_time_monotonic();
+	nanosleep(&time, NULL); /* nobody else runs: the sleeper must have left the core */
+	CHECK(bm_time_monotonic() - begun < 900000000);
+	CHECK(!pthread_join(sleeper, NULL));
 	printf("%d threads fit\n", made);
 }
 
@@ -735,12 +768,16 @@ int main(int argc, char **argv)
 		test_no_memory();
 		return 0;
 	}
+	if (argc > 1 && !strcmp(argv[1], "no-memory-for-timer")) {
+		test_no_memory_for_timer();
+		return 0;
+	}
 	if (argc > 1 && !strcmp(argv[1], "main-first")) {
 		CHECK(!pthread_create(&t, NULL, end_last, NULL));
 		pthread_exit(NULL);
 	}
 	if (argc > 2 && !strcmp(argv[1], "many")) {
-		test_many(atoi(argv[2]));
+		test_many(atoi(argv[2]), argc == 3);
 		printf("%s threads\n", argv[2]);
 		return 0;
 	}
@@ -756,7 +793,8 @@ int main(int argc, char **argv)
 	RUN(signals);
 	RUN(ends);
 	RUN(tasks);
-	test_many(200);
+	test_many(200, true);
+	test_many(200, false);
 	printf("done\n");
 	return 0;
 }

@@ -3,7 +3,9 @@
  * Threads that cannot go on, and how that is told.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,12 +55,55 @@ static void *overflow(void *argument)
 
 static sem_t never;
 
+static void *wait_for_ever(void *argument)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "w%d", (int)(intptr_t)argument);
+	pthread_setname_np(pthread_self(), name);
+	sem_wait(&never);
+	return argument;
+}
+
 static void wake_later(void *argument)
 {
 	(void)argument;
 	for (int i = 0; i < 40; i++)
 		bm_sleep_until(bm_time_monotonic() + 10000000);
 	sem_post(&never);
+}
+
+static void lock_in_task(void *argument)
+{
+	pthread_mutex_lock(argument);
+	printf("cannot be\n");
+}
+
+static void wait_in_task(void *argument)
+{
+	sem_wait(argument);
+}
+
+static void *post_later(void *argument)
+{
+	usleep(300000);
+	sem_post(argument);
+	return NULL;
+}
+
+static void post_by_alarm(void *argument)
+{
+	(void)argument;
+	sem_post(&never);
+}
+
+/* A task waits for what main() holds, or for what nobody will do. */
+static void stuck_task(bm_task_fn *function, void *argument)
+{
+	struct bm_task_group group = BM_TASK_GROUP_INIT;
+
+	bm_task_submit(&group, function, argument);
+	bm_task_wait(&group);
 }
 
 static void end_in_task(void *argument)
@@ -85,6 +130,33 @@ int main(int argc, char **argv)
 	} else if (!strcmp(what, "overflow")) {
 		pthread_create(&threads[0], NULL, overflow, NULL);
 		pthread_join(threads[0], NULL);
+	} else if (!strcmp(what, "many") && argc > 2) {
+		pthread_attr_t small;
+
+		sem_init(&never, 0, 0);
+		pthread_attr_init(&small);
+		pthread_attr_setstacksize(&small, 16384);
+		for (intptr_t i = 0; i < atoi(argv[2]); i++)
+			if (pthread_create(&threads[0], &small, wait_for_ever, (void *)i))
+				return 1;
+		pthread_join(threads[0], NULL);
+	} else if (!strcmp(what, "lock-in-task")) {
+		pthread_mutex_lock(&a);
+		stuck_task(lock_in_task, &a);
+	} else if (!strcmp(what, "wait-in-task")) {
+		sem_init(&never, 0, 0);
+		pthread_create(&threads[0], NULL, wait_for_ever, NULL);
+		sched_yield();
+		stuck_task(wait_in_task, &never);
+	} else if (!strcmp(what, "woken-in-task")) {
+		/* Not deadlocks: by a thread that sleeps, and by an alarm. */
+		sem_init(&never, 0, 0);
+		pthread_create(&threads[0], NULL, post_later, &never);
+		stuck_task(wait_in_task, &never);
+		bm_task_alarm(bm_time_monotonic() + 300000000, post_by_alarm);
+		stuck_task(wait_in_task, &never);
+		printf("woken\n");
+		return 0;
 	} else if (!strcmp(what, "task")) {
 		/* Not a deadlock: a task is at work. */
 		sem_init(&never, 0, 0);
