@@ -185,7 +185,7 @@ static int check_file(struct check *check, struct bmfs *fs, unsigned i, enum bmf
 
 	if (check->repair && file) {
 		if (problem == BMFS_IN_COPY && file->reserved > bmfs_contents(file) &&
-		    file->reserved > 1) {
+		    file->reserved > 1 && !file->gap) {
 			file->reserved--;
 			file->changed = true;
 			error = bmfs_commit(fs, file, false);
