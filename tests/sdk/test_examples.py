@@ -14,7 +14,7 @@ RUNS = {
     "01-stream": ("100000", r"(?m)^0 elements of 100000 are wrong$"),
     "02-nbody": ("50 3", r"(?m)^50 bodies, 3 steps: one core .* times as fast$"),
     "04-lspci": ("-v", r"(?m)^\d+ PCI functions, \d+ block devices$"),
-    "05-diskbench": ("", r"(?m)^there is no such disk; ", 1),  # with one: ./bench disk
+    "05-diskbench": ("", r"(?m)^there is no such disk; ", 1),  # with one: tests/boot/block
     "06-blockcopy": ("", r"(?m)^usage: blockcopy FROM TO"),  # with two: tests/boot/examples
     "07-minip": ("", r"(?m)^there is no network device", 1),  # with one: tests/boot/examples
     "03-raytracer": ("64 48", r"(?m)^64 x 48 pixels, checksum [0-9a-f]{16}$"),

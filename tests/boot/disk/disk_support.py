@@ -27,6 +27,7 @@ DEVICES = {
     "virtio-4096": (["-device", "virtio-blk-pci,drive=d,logical_block_size=4096,physical_block_size=4096"], "q35"),
     "nvme": (["-device", "nvme,drive=d,serial=d"], "q35"),
     "ahci": (["-device", "ide-hd,drive=d"], "q35"),
+    "ata": (["-device", "ide-hd,drive=d"], "pc"),
 }
 
 
