@@ -53,7 +53,7 @@ def run(kernel, load, size, machine, device, rules, words):
             kernel=kernel, initrd=load, machine=machine, append="load " + words, timeout=150,
             extra=["-drive", f"if=none,id=d,format=raw,cache.no-flush=off,file=blkdebug:{folder}/rules:{image}",
                    *f"-device {device}".split()]))
-    good = result.outcome == "exit:0" and not result.complaints
+    good = result.outcome == "exit:0"  # QEMU may complain: of the error
     if not good:
         print(f"ended with {result.outcome}, expected exit:0\n{result.output}\n{result.complaints}", flush=True)
     return good, {what: int(n) for n, what in re.findall(r"(\d+) ([a-z]+)[,\r\n]", result.output)}
