@@ -93,6 +93,19 @@ class Commands(Case):
         self.bad("no room for it", "write", self.image, "g", stdin=b"y" * (40 * MIB))
         self.bad("no room for it", "create", self.image, "g", "1T")
 
+    def test_all_of_the_disk(self):
+        """A file that grows by and by, beside one in the middle, gets all that is free: it is moved over itself."""
+        self.format()
+        self.good("create", self.image, "until", "28M")
+        self.good("write", self.image, "small", stdin=b"small")
+        self.good("delete", self.image, "until")
+        data = random.Random(3).randbytes(58 * MIB)
+        self.good("write", self.image, "large", stdin=data)
+        self.assertIn(b" 0 bytes of 60 MiB free", self.good("list", self.image))
+        self.assertEqual(self.good("read", self.image, "large"), data)
+        self.assertEqual(self.good("read", self.image, "small"), b"small")
+        self.good("check", self.image)
+
     def test_folders(self):
         numbers = random.Random(2)
         self.format("256M")
