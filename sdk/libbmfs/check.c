@@ -177,7 +177,9 @@ static int give_place(struct bmfs *fs, struct bmfs_file *file)
 	return start ? bmfs_move(fs, file, start, blocks) : -BMFS_ENOSPC;
 }
 
-static int check_file(struct check *check, struct bmfs *fs, unsigned i, enum bmfs_problem problem)
+/* final: what cannot be mended now never can. */
+static int check_file(struct check *check, struct bmfs *fs, unsigned i, enum bmfs_problem problem,
+		      bool final)
 {
 	struct bmfs_file *file = fs->by_record[i];
 	const char *action = NULL;
@@ -199,13 +201,16 @@ static int check_file(struct check *check, struct bmfs *fs, unsigned i, enum bmf
 		if (error)
 			action = NULL;
 	}
-	tell(check, problem, (int)i, &fs->directory[i], action);
+	if (action || final)
+		tell(check, problem, (int)i, &fs->directory[i], action);
 	return 0;
 }
 
 static int check_files(struct check *check, struct bmfs_record *directory, bool *in_copy)
 {
-	static const enum bmfs_problem kinds[] = {BMFS_NO_BLOCK, BMFS_OVERLAPS, BMFS_IN_COPY};
+	/* There may be room for a file when another has left the last block, or is apart. */
+	static const enum bmfs_problem kinds[] = {BMFS_NO_BLOCK, BMFS_OVERLAPS, BMFS_IN_COPY,
+						  BMFS_OVERLAPS};
 	struct bmfs_scan scan;
 	struct bmfs fs;
 	int error = bmfs_mount(&fs, check->disk, check->repair ? 0 : BMFS_READ_ONLY);
@@ -214,11 +219,11 @@ static int check_files(struct check *check, struct bmfs_record *directory, bool 
 		return error;
 	fs.damages = 0; /* what is left are files that share blocks: these are moved apart now */
 	bmfs_scan(check->repair ? fs.directory : directory, check->blocks, &scan);
-	for (unsigned k = 0; k < 3; k++) {
+	for (unsigned k = 0; k < (check->repair ? 4 : 3); k++) {
 		for (unsigned i = 0; i < scan.end; i++) {
 			if (!(scan.problems[i] & 1u << kinds[k]))
 				continue;
-			error = check_file(check, &fs, i, kinds[k]);
+			error = check_file(check, &fs, i, kinds[k], k != 1 || !check->repair);
 			if (error)
 				return error;
 			if (check->repair) /* what was moved overlaps no more */

@@ -683,6 +683,8 @@ static void test_damage(void)
 	    {BMFS_OVERLAPS, {{"a", 1, 3, 5}, {"b", 1, 3, 6}, {"c", 2, 1, 7}}, 0, "c", 7},
 	    {BMFS_OVERLAPS, {{"a", 1, 20, 5}, {"b", 1, 20, 6}}, 0, "b", 6}, /* less is reserved */
 	    {BMFS_OVERLAPS, {{"a", 1, 30, 60 << 20}, {"b", 1, 30, 60 << 20}}, 1, NULL, 0},
+	    /* No room for b, but for a, which lies in the last block as well. */
+	    {BMFS_OVERLAPS, {{"a", 30, 2, 4 << 20}, {"b", 10, 21, 42 << 20}}, 0, "b", 42 << 20},
 	    {BMFS_TOO_LONG, {{"a", 1, 1, 3 << 20}, {"b", 3, 1, 6}}, 0, "a", 3 << 20},
 	    {BMFS_TOO_LONG, {{"a", 1, 1, 3 << 20}, {"b", 2, 1, 6}}, 0, "a", 2 << 20},
 	    {BMFS_TOO_LONG, {{"a", 1, 1, UINT64_MAX}}, 0, "a", 2 << 20},
