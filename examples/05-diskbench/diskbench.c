@@ -40,9 +40,9 @@ static uint64_t seconds = 1, depth = 32, size_mib;
 static int writes;
 static struct slot slots[DEPTH_MAX];
 
-/* Those that have been answered since the last look, to be begun anew together. */
-static struct bm_block_request *ready[DEPTH_MAX];
-static uint32_t ready_count;
+/* Those that have been answered since the last look, and those that are to be begun together. */
+static struct bm_block_request *ready[DEPTH_MAX], *waiting[DEPTH_MAX];
+static uint32_t ready_count, waiting_count;
 
 static uint64_t next_random(void)
 {
@@ -91,6 +91,28 @@ static struct result run_alone(const struct run *run)
 	return result;
 }
 
+static void make_wait(const struct run *run, struct bm_block_request *request, uint64_t *place)
+{
+	request->sector = next_sector(run, place);
+	waiting[waiting_count++] = request;
+}
+
+/*
+ * Begin what waits, as much as the device's queue has room for: a large request may take several
+ * of its places. The rest waits until some have been answered. Returns how many, or an error.
+ */
+static int begin(const struct run *run, uint64_t now)
+{
+	for (uint32_t i = 0; i < waiting_count; i++)
+		((struct slot *)waiting[i]->user)->begun = now;
+	int taken = bm_block_submit(run->device, waiting, waiting_count);
+	if (taken > 0) {
+		waiting_count -= (uint32_t)taken;
+		memmove(waiting, waiting + taken, waiting_count * sizeof *waiting);
+	}
+	return taken;
+}
+
 /* Several at once: whatever has been answered is begun anew. */
 static struct result run_many(const struct run *run)
 {
@@ -99,7 +121,7 @@ static struct result run_many(const struct run *run)
 	uint64_t place = 0;
 	uint32_t under_way = 0;
 
-	ready_count = 0;
+	ready_count = waiting_count = 0;
 	for (uint32_t i = 0; i < run->depth; i++) {
 		struct slot *s = &slots[i];
 		s->request = (struct bm_block_request){.operation = run->operation,
@@ -108,26 +130,15 @@ static struct result run_many(const struct run *run)
 						       .done = answered,
 						       .user = s};
 		s->segment.bytes = run->bytes;
-		ready[ready_count++] = &s->request;
+		make_wait(run, &s->request, &place);
 	}
 	for (;;) {
-		if (ready_count && now < end && !result.status) {
-			for (uint32_t i = 0; i < ready_count; i++) {
-				ready[i]->sector = next_sector(run, &place);
-				((struct slot *)ready[i]->user)->begun = now;
-			}
-			uint32_t given = ready_count;
-			struct bm_block_request *batch[DEPTH_MAX];
-			memcpy(batch, ready, given * sizeof *batch);
-			ready_count = 0;
-			int taken = bm_block_submit(run->device, batch, given);
-			if (taken < (int)given) {
+		if (waiting_count && now < end && !result.status) {
+			int taken = begin(run, now);
+			if (taken < 0 || (!taken && !under_way))
 				result.status = taken < 0 ? taken : -BM_EBUSY;
-				given = taken < 0 ? 0 : (uint32_t)taken;
-			}
-			under_way += given;
-		} else {
-			ready_count = 0;
+			else
+				under_way += (uint32_t)taken;
 		}
 		if (!under_way)
 			break;
@@ -136,8 +147,11 @@ static struct result run_many(const struct run *run)
 			continue;
 		now = bm_time_monotonic();
 		under_way -= ready_count;
-		for (uint32_t i = 0; i < ready_count; i++)
+		for (uint32_t i = 0; i < ready_count; i++) {
 			note(&result, ready[i]->user, now);
+			make_wait(run, ready[i], &place);
+		}
+		ready_count = 0;
 	}
 	result.ns = bm_time_monotonic() - start;
 	return result;

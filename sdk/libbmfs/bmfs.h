@@ -96,6 +96,7 @@ struct bmfs_disk {
 struct bmfs_file {
 	uint64_t start, reserved; /* blocks */
 	uint64_t size;            /* bytes; a power cut takes it back to the record's */
+	uint64_t gap, split;      /* blocks; gap is not 0 while it is moved over itself: slide.c */
 	uint32_t users;           /* bmfs_hold() */
 	uint32_t pins;            /* bmfs_pin(): it may not be moved */
 	uint32_t losses_seen;
@@ -146,9 +147,10 @@ struct bmfs {
 #define BMFS_READ_ONLY 1u
 
 /*
- * Begin to use a disk, which stays the caller's and must stay. A rename that a power cut
- * interrupted is finished. A damaged directory is mounted read-only (fs->damages), and what is
- * sound in it can be read. Errors: EFORMAT, ECOPY, ETOOSMALL, ETOOLARGE, ESECTOR, EINVAL, EIO.
+ * Begin to use a disk, which stays the caller's and must stay. A rename or a move
+ * that a power cut interrupted is finished. A damaged directory is mounted read-only (fs->damages),
+ * and what is sound in it can be read. Errors: EFORMAT, ECOPY, ETOOSMALL, ETOOLARGE, ESECTOR,
+ * EINVAL, EIO.
  */
 int bmfs_mount(struct bmfs *fs, const struct bmfs_disk *disk, unsigned flags);
 

@@ -307,6 +307,8 @@ int bmfs_rename(struct bmfs *fs, struct bmfs_file *file, const char *name, size_
 	if (over == file)
 		return 0;
 	error = bmfs_claim_name(fs, name, length);
+	if (!error)
+		error = bmfs_settle(fs, file);
 	if (error)
 		return error;
 	if (over) {
@@ -331,11 +333,15 @@ int bmfs_rename(struct bmfs *fs, struct bmfs_file *file, const char *name, size_
 /* Contents first, then the record: rule 2. A file that was removed has no record to write. */
 int bmfs_move(struct bmfs *fs, struct bmfs_file *file, uint64_t start, uint64_t reserved)
 {
-	struct bmfs_file old = *file;
+	struct bmfs_file old;
 	int error;
 
 	if (file->pins)
 		return -BMFS_EBUSY;
+	error = bmfs_settle(fs, file);
+	if (error)
+		return error;
+	old = *file;
 	error = bmfs_claim(fs);
 	if (error)
 		return error;
@@ -396,13 +402,17 @@ int bmfs_grow(struct bmfs *fs, struct bmfs_file *file, uint64_t blocks)
 int bmfs_reserve(struct bmfs *fs, struct bmfs_file *file, uint64_t bytes)
 {
 	uint64_t blocks = bmfs_blocks_for(bytes), least = bmfs_blocks_for(file->size);
-	uint64_t old = file->reserved;
+	uint64_t old;
 	int error = bmfs_change_error(fs);
 
 	if (error)
 		return error;
 	if (bytes > INT64_MAX)
 		return -BMFS_EFBIG;
+	error = bmfs_settle(fs, file);
+	if (error)
+		return error;
+	old = file->reserved;
 	blocks = blocks > least ? blocks : least;
 	blocks = blocks ? blocks : 1;
 	if (blocks > old) {

@@ -177,7 +177,9 @@ static int give_place(struct bmfs *fs, struct bmfs_file *file)
 	return start ? bmfs_move(fs, file, start, blocks) : -BMFS_ENOSPC;
 }
 
-static int check_file(struct check *check, struct bmfs *fs, unsigned i, enum bmfs_problem problem)
+/* final: what cannot be mended now never can. */
+static int check_file(struct check *check, struct bmfs *fs, unsigned i, enum bmfs_problem problem,
+		      bool final, bool *postponed)
 {
 	struct bmfs_file *file = fs->by_record[i];
 	const char *action = NULL;
@@ -185,7 +187,7 @@ static int check_file(struct check *check, struct bmfs *fs, unsigned i, enum bmf
 
 	if (check->repair && file) {
 		if (problem == BMFS_IN_COPY && file->reserved > bmfs_contents(file) &&
-		    file->reserved > 1) {
+		    file->reserved > 1 && !file->gap) {
 			file->reserved--;
 			file->changed = true;
 			error = bmfs_commit(fs, file, false);
@@ -199,13 +201,19 @@ static int check_file(struct check *check, struct bmfs *fs, unsigned i, enum bmf
 		if (error)
 			action = NULL;
 	}
-	tell(check, problem, (int)i, &fs->directory[i], action);
+	if (action || final)
+		tell(check, problem, (int)i, &fs->directory[i], action);
+	if (problem == BMFS_OVERLAPS)
+		*postponed = !action && !final;
 	return 0;
 }
 
 static int check_files(struct check *check, struct bmfs_record *directory, bool *in_copy)
 {
-	static const enum bmfs_problem kinds[] = {BMFS_NO_BLOCK, BMFS_OVERLAPS, BMFS_IN_COPY};
+	/* There may be room for a file when another has left the last block, or is apart. */
+	static const enum bmfs_problem kinds[] = {BMFS_NO_BLOCK, BMFS_OVERLAPS, BMFS_IN_COPY,
+						  BMFS_OVERLAPS};
+	bool postponed[BMFS_RECORDS] = {false};
 	struct bmfs_scan scan;
 	struct bmfs fs;
 	int error = bmfs_mount(&fs, check->disk, check->repair ? 0 : BMFS_READ_ONLY);
@@ -214,11 +222,12 @@ static int check_files(struct check *check, struct bmfs_record *directory, bool 
 		return error;
 	fs.damages = 0; /* what is left are files that share blocks: these are moved apart now */
 	bmfs_scan(check->repair ? fs.directory : directory, check->blocks, &scan);
-	for (unsigned k = 0; k < 3; k++) {
+	for (unsigned k = 0; k < (check->repair ? 4 : 3); k++) {
 		for (unsigned i = 0; i < scan.end; i++) {
 			if (!(scan.problems[i] & 1u << kinds[k]))
 				continue;
-			error = check_file(check, &fs, i, kinds[k]);
+			error = check_file(check, &fs, i, kinds[k], k != 1 || !check->repair,
+					   &postponed[i]);
 			if (error)
 				return error;
 			if (check->repair) /* what was moved overlaps no more */
@@ -226,6 +235,10 @@ static int check_files(struct check *check, struct bmfs_record *directory, bool 
 		}
 	}
 	bmfs_scan(check->repair ? fs.directory : directory, check->blocks, &scan);
+	for (unsigned i = 0; i < scan.end; i++)
+		if (postponed[i])
+			tell(check, BMFS_OVERLAPS, (int)i, &fs.directory[i],
+			     "the other file was moved");
 	for (unsigned i = 0; i < scan.end; i++)
 		*in_copy |= scan.problems[i] & 1u << BMFS_IN_COPY;
 	return check->repair ? bmfs_flush(&fs) : 0;

@@ -14,6 +14,15 @@ static uint64_t first_sector(const struct bmfs *fs, const struct bmfs_file *file
 	return file->start * (BMFS_BLOCK / fs->disk->sector_size);
 }
 
+/* Where a sector of a file lies, also while the file is moved over itself: slide.c. */
+static uint64_t sector_at(const struct bmfs *fs, const struct bmfs_file *file, uint64_t index)
+{
+	uint64_t per_block = BMFS_BLOCK / fs->disk->sector_size;
+
+	return first_sector(fs, file) + index +
+	       (index / per_block >= file->split ? file->gap * per_block : 0);
+}
+
 void bmfs_forget_edges(struct bmfs *fs, uint64_t sector, uint64_t count)
 {
 	for (int i = 0; i < 2; i++) {
@@ -66,7 +75,7 @@ static int load_edge(struct bmfs *fs, struct bmfs_file *file, struct bmfs_edge *
 		     uint64_t index)
 {
 	uint32_t size = fs->disk->sector_size;
-	struct bmfs_transfer transfer = {first_sector(fs, file) + index, 1, edge->data};
+	struct bmfs_transfer transfer = {sector_at(fs, file, index), 1, edge->data};
 	int error = 0;
 
 	if (edge->sector == transfer.sector)
@@ -138,16 +147,17 @@ long bmfs_read(struct bmfs *fs, struct bmfs_file *file, void *buffer, size_t siz
 		size_t piece = bmfs_min(sector_size - within, left);
 
 		if (piece < sector_size) {
-			struct bmfs_edge *edge =
-			    pick_edge(fs, first_sector(fs, file) + index, NULL);
+			struct bmfs_edge *edge = pick_edge(fs, sector_at(fs, file, index), NULL);
 
 			error = load_edge(fs, file, edge, index);
 			if (!error)
 				memcpy(to, edge->data + within, piece);
 		} else {
 			piece = left / sector_size * sector_size;
-			error = transfer_body(fs, first_sector(fs, file) + index,
-					      piece / sector_size, to, false);
+			if (file->gap && offset < file->split * BMFS_BLOCK)
+				piece = (size_t)bmfs_min(piece, file->split * BMFS_BLOCK - offset);
+			error = transfer_body(fs, sector_at(fs, file, index), piece / sector_size,
+					      to, false);
 		}
 		if (error)
 			return error;
@@ -270,7 +280,9 @@ long bmfs_write(struct bmfs *fs, struct bmfs_file *file, const void *data, size_
 		return 0;
 	if (size > (uint64_t)INT64_MAX || offset > (uint64_t)INT64_MAX - size)
 		return -BMFS_EFBIG;
-	error = grow_for(fs, file, offset + size);
+	error = bmfs_settle(fs, file);
+	if (!error)
+		error = grow_for(fs, file, offset + size);
 	if (!error && offset > file->size)
 		error = extend(fs, file, offset);
 	if (!error)
@@ -288,6 +300,8 @@ int bmfs_resize(struct bmfs *fs, struct bmfs_file *file, uint64_t size)
 {
 	int error = bmfs_change_error(fs);
 
+	if (!error)
+		error = bmfs_settle(fs, file);
 	if (error)
 		return error;
 	if (size > file->size) {
@@ -329,8 +343,8 @@ bool bmfs_direct(const struct bmfs *fs, const struct bmfs_file *file, uint64_t o
 {
 	uint32_t sector_size = fs->disk->sector_size;
 
-	if (!size || offset % sector_size || size % sector_size || offset > file->size ||
-	    size > file->size - offset)
+	if (file->gap || !size || offset % sector_size || size % sector_size ||
+	    offset > file->size || size > file->size - offset)
 		return false;
 	*sector = first_sector(fs, file) + offset / sector_size;
 	return true;

@@ -5,8 +5,8 @@
  *   mount.c   from a disk to a struct bmfs, and back    scan.c     problems of a directory
  *   record.c  the directory's sectors, flushes          change.c   create, remove, rename, reserve
  *   data.c    contents of files                         space.c    which blocks are free
- *   check.c   what is wrong, mending                    format.c   an empty file system
- *   text.c    names of errors and problems
+ *   slide.c   moving a file over its own blocks         check.c    what is wrong, mending
+ *   format.c  an empty file system                      text.c     names of errors and problems
  *
  * The rules that keep the promise of sdk/docs/bmfs.md:
  * 1. A record says what was true before or what is true after: one write of one sector.
@@ -99,6 +99,15 @@ bool bmfs_is_free(const struct bmfs *fs, uint64_t start, uint64_t count);
 int bmfs_make_room(struct bmfs *fs, struct bmfs_file *for_file, uint64_t count, uint64_t below,
 		   uint64_t *start);
 uint64_t bmfs_contents(const struct bmfs_file *file); /* blocks that have something in them */
+
+/* ---- slide.c ---- */
+
+/* Move a file over its own blocks, down or up. What else is at the new place is free. */
+int bmfs_slide(struct bmfs *fs, struct bmfs_file *file, uint64_t start);
+/* Go on with what an error or a power cut interrupted; before anything of the file is changed. */
+int bmfs_settle(struct bmfs *fs, struct bmfs_file *file);
+/* What the unused bytes of a sound record say of that. */
+void bmfs_read_slide(struct bmfs_file *file, uint64_t hint);
 
 /* ---- change.c ---- */
 

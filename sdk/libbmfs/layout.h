@@ -37,7 +37,7 @@ struct bmfs_record {
 	uint8_t start[8];    /* number of its first block */
 	uint8_t reserved[8]; /* blocks */
 	uint8_t size[8];     /* bytes */
-	uint8_t unused[8];   /* see BMFS_HINT */
+	uint8_t unused[8];   /* see BMFS_HINT, BMFS_SLIDE */
 };
 _Static_assert(sizeof(struct bmfs_record) == 64, "a record has 64 bytes");
 _Static_assert(offsetof(struct bmfs_record, start) == 32, "start follows the name");
@@ -53,6 +53,15 @@ _Static_assert(offsetof(struct bmfs_record, size) == 48, "size follows the reser
  */
 #define BMFS_HINT      UINT64_C(0x6d766564706c6300) /* "\0clpdevm" */
 #define BMFS_HINT_MASK UINT64_C(0xff)
+
+/*
+ * There as well, in the upper 24 bits, with two numbers of blocks of 20 bits each: "this file is
+ * being moved over itself: the contents from block `split` on lie `gap` blocks higher". See
+ * slide.c.
+ */
+#define BMFS_SLIDE      (UINT64_C(0x736c64) << 40) /* "dls" */
+#define BMFS_SLIDE_BITS 20
+#define BMFS_SLIDE_MASK UINT64_C(0xfffff)
 
 /* Others' disks may be as small as 3 blocks; format makes none below 16. */
 #define BMFS_BLOCKS_MIN        3u

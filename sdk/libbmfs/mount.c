@@ -84,6 +84,8 @@ static void add_file(struct bmfs *fs, unsigned i, uint32_t problems)
 	    .record = (int16_t)i,
 	    .used = true,
 	};
+	if (!(problems & (1u << BMFS_NO_BLOCK | 1u << BMFS_CUT | 1u << BMFS_TOO_LONG)))
+		bmfs_read_slide(file, bmfs_get64(record->unused));
 	fs->by_record[i] = file;
 	record->name[BMFS_NAME_SIZE - 1] = 0; /* read-only then, if it was something else */
 }
@@ -150,6 +152,11 @@ int bmfs_mount(struct bmfs *fs, const struct bmfs_disk *disk, unsigned flags)
 		if (error)
 			return error;
 		fs->notes--;
+	}
+	for (unsigned i = 0; i < scan.end && !bmfs_change_error(fs); i++) {
+		error = fs->by_record[i] ? bmfs_settle(fs, fs->by_record[i]) : 0;
+		if (error)
+			return error;
 	}
 	return 0;
 }

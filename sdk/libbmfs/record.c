@@ -111,7 +111,9 @@ int bmfs_commit(struct bmfs *fs, struct bmfs_file *file, bool durable)
 	bmfs_put64(record->start, file->start);
 	bmfs_put64(record->reserved, file->reserved);
 	bmfs_put64(record->size, file->size);
-	if ((bmfs_get64(record->unused) & ~BMFS_HINT_MASK) == BMFS_HINT)
+	if ((bmfs_get64(record->unused) & ~BMFS_HINT_MASK) == BMFS_HINT ||
+	    (!file->gap && bmfs_get64(record->unused) >> 2 * BMFS_SLIDE_BITS ==
+			       BMFS_SLIDE >> 2 * BMFS_SLIDE_BITS))
 		bmfs_put64(record->unused, 0);
 	error = bmfs_put_record(fs, (unsigned)file->record, &old, durable);
 	if (error)

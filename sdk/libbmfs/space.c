@@ -5,7 +5,9 @@
  *
  * Files that are going to grow get the middle of the largest gap, so that they can, and
  * what lies before them as well; those that say how large they will be get the smallest gap that
- * holds them. If there is none, other files are moved away, those with the least in them.
+ * holds them. If there is none, other files are moved away, those with the least in them; and if
+ * that does not help, all are moved together: so what is free is usable, wherever it lies. A file
+ * that is larger than each free piece is moved over itself then: slide.c.
  */
 #include "internal.h"
 
@@ -207,7 +209,22 @@ static uint64_t gap_for(const struct bmfs *fs, const struct bmfs_file *file, boo
 	return found;
 }
 
-/* Lay one file lower; if what is free before it is smaller than it, by way of a place above. */
+/* Where the free blocks directly before a file begin; its own start: there are none. */
+static uint64_t room_before(const struct bmfs *fs, const struct bmfs_file *file)
+{
+	struct map map;
+
+	make_map(fs, &map, NULL);
+	for (unsigned i = 0; i < map.count; i++)
+		if (map.used[i].file == file)
+			return gap_before(&map, i).start;
+	return file->start;
+}
+
+/*
+ * Lay one file lower; if what is free before it is smaller than it, by way of a place above, or if
+ * there is none, over itself.
+ */
 static int lower(struct bmfs *fs, struct bmfs_file *file, bool *moved)
 {
 	uint64_t to = gap_for(fs, file, true), before;
@@ -215,8 +232,14 @@ static int lower(struct bmfs *fs, struct bmfs_file *file, bool *moved)
 
 	if (!to && file->start > 1 && bmfs_is_free(fs, file->start - 1, 1)) {
 		to = gap_for(fs, file, false);
-		if (!to || to < file->start)
-			return 0;
+		if (!to || to < file->start) {
+			to = room_before(fs, file);
+			if (to >= file->start)
+				return 0; /* cannot be, if no files overlap */
+			error = bmfs_slide(fs, file, to);
+			*moved |= !error;
+			return error == -BMFS_ENOSPC ? 0 : error;
+		}
 		before = file->start;
 		error = bmfs_move(fs, file, to, file->reserved);
 		if (error)
@@ -231,9 +254,28 @@ static int lower(struct bmfs *fs, struct bmfs_file *file, bool *moved)
 	return bmfs_move(fs, file, to, file->reserved);
 }
 
+/* As high as it goes where it is. */
+static int raise(struct bmfs *fs, struct bmfs_file *file, bool *moved)
+{
+	struct map map;
+	uint64_t to = 0;
+	int error;
+
+	make_map(fs, &map, NULL);
+	for (unsigned i = 0; i + 1 < map.count; i++)
+		if (map.used[i].file == file && map.used[i + 1].start > file->reserved)
+			to = map.used[i + 1].start - file->reserved;
+	if (to <= file->start)
+		return 0;
+	error = bmfs_slide(fs, file, to);
+	*moved |= !error;
+	return error == -BMFS_ENOSPC ? 0 : error;
+}
+
 /*
- * All files as low as they go, one after the other, with `last` behind the others: what is free is
- * in one piece then, save for what pinned files keep apart.
+ * All files as low as they go, one after the other, with `last` behind the others; or, if it cannot
+ * be brought there, those behind it as high as they go. What is free is in one piece then, behind
+ * `last`, save for what pinned files keep apart.
  */
 static int pack(struct bmfs *fs, struct bmfs_file *last)
 {
@@ -254,7 +296,11 @@ static int pack(struct bmfs *fs, struct bmfs_file *last)
 		for (unsigned i = 0; i < map.count && !error; i++) {
 			struct bmfs_file *file = map.used[i].file;
 
-			if (file && file != last && !file->pins)
+			if (!file || file == last || file->pins)
+				continue;
+			if (last && last->reserved && file->start > last->start)
+				error = raise(fs, file, &moved);
+			else
 				error = lower(fs, file, &moved);
 		}
 	}

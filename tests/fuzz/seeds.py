@@ -116,6 +116,12 @@ def bmfs():
     yield b"\0" + operations + record(b"a", 1, 3, 5) + record(b"b", 2, 3, 5) + record(b"x" * 32, 9, 1, 5)
     yield b"\x20" + operations + record(b"a", 1, 3, 5) + record(b"b", 1, 3, 5, hint) + record(b"a", 5, 1, 1)
     yield b"\6" + operations + bytes(4096) + good
+    yield b"\x20" + operations + record(b"a", 33, 2, 32768) + record(b"b", 12, 23, 376832)
+    moving = [0x736c64 << 40 | gap << 20 | split for gap, split in ((2, 0), (2, 3), (1, 7), (9, 9), (0xfffff, 1))]
+    for options in (0, 16, 32, 49):
+        for hint in moving:
+            yield (bytes((options,)) + operations + record(b"a", 1, 9, 100000, hint) +
+                   record(b"b", 12, 9, 100000, hint))
     yield b"\0" + operations + record(b"a", 1, 1, 9 << 20) + record(b"b", 99, 1, 5) + record(b"c", 30, 9, 5)
 
 

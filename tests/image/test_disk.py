@@ -44,6 +44,12 @@ class Disks(support.Case):
         self.assertIn("create: done", self.good(boot("--snapshot", app, "--disk", image)).out)
         self.assertEqual(self.files(image), {})
         self.assertIn("create: Read-only", self.good(boot(app, "--disk", image + ",readonly")).out)
+        self.assertIn("create: Read-only", self.good(boot(app, "--disk", image + ",readonly=on")).out)
+        # QEMU does not tell of it; nothing is written all the same.
+        text = self.good(boot(app, "--disk", image + ",driver=nvme,readonly")).out
+        self.assertNotIn("create: done", text)
+        self.assertEqual(self.files(image), {})
+        self.assertIn("create: done", self.good(boot("--snapshot", app, "--disk", image + ",readonly=off")).out)
 
     def test_several(self):
         app = self.image("elf", part("STATE"))
@@ -72,14 +78,19 @@ class Disks(support.Case):
         self.problem(boot(app, "--disk", self.path("none")), "does not exist", "disk create 64M", status=125)
         self.problem(boot(app, "--disk", disk + ",driver=scsi"), "no driver scsi", status=125)
         self.problem(boot(app, "--machine", "q35", "--disk", disk + ",driver=ata"), "no ATA", status=125)
-        many = [word for i in range(5) for word in ("--disk", disk + ",readonly,driver=ata")]
+        many = [word for i in range(5) for word in ("--disk", disk + ",driver=ata")]
         self.problem(boot(app, *many), "room for four", status=125)
+        for driver in ("ahci", "ata"):
+            for words in (f",readonly,driver={driver}", f",driver={driver},readonly=on"):
+                self.problem(boot(app, "--disk", disk + words), f"no {driver} disk that is read-only", "virtio",
+                             status=125)
         self.problem(tool("disk", "create", "1M", self.path("small")), "too small for BMFS")
         self.problem(tool("disk", "create", "many", self.path("small")), "not a size")
         self.problem(tool("disk", "create", "64M", self.path("no", "where")), "does not exist")
         self.problem(tool("disk", "create", "64M", self.path("x"), "--from", self.path("none")), "no folder")
         self.write("deep/folder/file", b"")
-        self.problem(tool("disk", "create", "64M", self.path("x"), "--from", self.path("deep")), "no folders")
+        self.problem(tool("disk", "create", "64M", self.path("x"), "--from", self.path("deep")), "is a folder",
+                     "tar")
         self.write("long/" + "n" * 40, b"")
         self.problem(tool("disk", "create", "64M", self.path("x"), "--from", self.path("long")), "not a name")
         self.assertFalse(os.path.exists(self.path("x")))

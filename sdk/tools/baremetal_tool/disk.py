@@ -11,6 +11,7 @@ from .errors import Problem, from_oserror, say, shown
 from .output import whole_file
 
 DRIVERS = ("virtio", "nvme", "ahci", "ata")
+NEVER_READ_ONLY = ("ahci", "ata")  # QEMU refuses such a disk
 DATA_DEFAULT = "64M"  # the data partition of `image -f disk`
 DATA_LEAST = 32 << 20
 LETTERS = "BKMGTPE"
@@ -65,20 +66,23 @@ def command_create(options):
 
 
 class Disk:
-    """FILE[,driver=NAME][,readonly] of --disk."""
+    """FILE[,driver=NAME][,readonly[=on|off]] of --disk."""
 
     def __init__(self, text):
         self.driver, self.read_only = "virtio", False
-        while match := re.fullmatch(r"(.+),(driver=(?P<driver>[^,]*)|readonly)", text, re.DOTALL):
+        while match := re.fullmatch(r"(.+),(driver=(?P<driver>[^,]*)|readonly(=(?P<readonly>on|off))?)", text, re.DOTALL):
             text = match[1]
             if match["driver"] is None:
-                self.read_only = True
+                self.read_only = match["readonly"] != "off"
             else:
                 self.driver = match["driver"]
         self.path = os.path.abspath(text)
         if self.driver not in DRIVERS:
             raise Problem(f"--disk: there is no driver {shown(self.driver)}",
                           "choose one of " + ", ".join(DRIVERS))
+        if self.read_only and self.driver in NEVER_READ_ONLY:
+            raise Problem(f"--disk: QEMU has no {self.driver} disk that is read-only",
+                          "leave driver= out (virtio can be), or give --snapshot instead, which drops what is written")
         if not os.path.exists(self.path):
             raise Problem(f"{shown(text)} does not exist",
                           f"baremetal disk create 64M {shown(text)}")

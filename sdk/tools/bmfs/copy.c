@@ -127,7 +127,8 @@ static uint64_t skip_hole(int descriptor, uint64_t at, uint64_t size)
 	return (uint64_t)data;
 }
 
-void copy_in(struct bmfs *fs, struct bmfs_file *file, int descriptor, const char *path)
+void copy_in(struct bmfs *fs, struct bmfs_file *file, const char *name, int descriptor,
+	     const char *path)
 {
 	uint8_t *data = piece_of_memory();
 	struct stat status;
@@ -148,7 +149,7 @@ void copy_in(struct bmfs *fs, struct bmfs_file *file, int descriptor, const char
 		if (!error && !place)
 			error = bmfs_resize(fs, file, size);
 		if (error)
-			fail_bmfs(shown(bmfs_name(fs, file)), error);
+			fail_bmfs(shown(name), error);
 		if (place)
 			size = 0;
 	}
@@ -176,7 +177,7 @@ void copy_in(struct bmfs *fs, struct bmfs_file *file, int descriptor, const char
 			break;
 		error = bmfs_write(fs, file, data, got, at);
 		if (error < 0)
-			fail_bmfs(shown(bmfs_name(fs, file)), error);
+			fail_bmfs(shown(name), error);
 		at += got;
 		progress_add(got);
 	}

@@ -266,9 +266,11 @@ void image_open(struct image *image, const char *path, enum image_use use)
 	int flags = (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC;
 
 	*image = (struct image){.path = path};
-	if (use == IMAGE_FORMAT && options.size)
-		flags |= O_CREAT;
 	image->descriptor = open(path, flags, 0666);
+	if (image->descriptor < 0 && errno == ENOENT && use == IMAGE_FORMAT && options.size) {
+		image->descriptor = open(path, flags | O_CREAT | O_EXCL, 0666);
+		image->made = image->descriptor >= 0;
+	}
 	if (image->descriptor < 0)
 		fail_host(path, errno);
 	lock(image, writing);
@@ -283,14 +285,13 @@ void image_open(struct image *image, const char *path, enum image_use use)
 		if (ftruncate(image->descriptor, (off_t)options.size)) {
 			int error = errno;
 
-			if (!image->size)
-				unlink(path);
 			if (error == EFBIG)
 				fail("choose a smaller size, or a place on XFS or tmpfs",
 				     "%s: the host's file system has no files of this size",
 				     shown(path));
 			fail_host(path, error);
 		}
+		image->enlarged = !image->size;
 		image->size = options.size;
 	}
 	image->disk.ops = &image_ops;
@@ -304,10 +305,20 @@ void image_open(struct image *image, const char *path, enum image_use use)
 	find_place(image, use);
 }
 
+void image_drop(struct image *image)
+{
+	if (image->made)
+		unlink(image->path);
+	else if (image->enlarged && ftruncate(image->descriptor, 0))
+		tell("%s stays behind: %s", shown(image->path), strerror(errno));
+	image->made = image->enlarged = false;
+}
+
 void image_close(struct image *image)
 {
 	if (!image->disk.read_only && fsync(image->descriptor) && errno != EINVAL)
 		fail_host(image->path, errno);
 	close(image->descriptor);
 	free(image->disk.work);
+	image->made = image->enlarged = false;
 }

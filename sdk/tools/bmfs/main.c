@@ -64,6 +64,7 @@ void fail(const char *fix, const char *format, ...)
 		copying = NULL;
 		bmfs_sync_all(&fs);
 	}
+	image_drop(&image);
 	progress_end();
 	fflush(stdout);
 	fputs("bmfs: ", stderr);
@@ -360,7 +361,7 @@ static void put_file(const char *name, int in, const char *path)
 	if (error)
 		fail_bmfs(shown(name), error);
 	copying = file == old ? NULL : file;
-	copy_in(&fs, file, in, path);
+	copy_in(&fs, file, name, in, path);
 	copying = NULL;
 	error = bmfs_sync(&fs, file);
 	if (!error && !(old && options.in_place))
@@ -424,7 +425,7 @@ static int command_import(char **arguments)
 {
 	struct dirent **entries;
 	uint64_t total = 0;
-	unsigned copied = 0, left_out = 0;
+	unsigned copied = 0;
 	int folder = open(arguments[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC), count;
 
 	count = folder < 0 ? -1 : scandir(arguments[1], &entries, is_entry, alphasort);
@@ -437,13 +438,11 @@ static int command_import(char **arguments)
 
 		if (fstatat(folder, name, &status, 0))
 			fail_host(name, errno);
-		if (!S_ISREG(status.st_mode)) {
-			tell("%s is left out: %s", shown(name),
-			     S_ISDIR(status.st_mode) ? "BMFS has no folders" : "it is no file");
-			left_out++;
-			entries[i]->d_name[0] = 0;
-			continue;
-		}
+		if (S_ISDIR(status.st_mode))
+			fail("move it elsewhere, or make one file of it, with tar",
+			     "%s is a folder, and BMFS has none; nothing was copied", shown(name));
+		if (!S_ISREG(status.st_mode))
+			fail("move it elsewhere", "%s is no file; nothing was copied", shown(name));
 		if (!bmfs_name_good(name, strlen(name)))
 			fail_bmfs(shown(name), -BMFS_ENAME);
 		total += (uint64_t)status.st_size;
@@ -453,8 +452,6 @@ static int command_import(char **arguments)
 		const char *name = entries[i]->d_name;
 		int in;
 
-		if (!*name)
-			continue;
 		in = openat(folder, name, O_RDONLY | O_CLOEXEC);
 		if (in < 0)
 			fail_host(name, errno);
@@ -464,9 +461,8 @@ static int command_import(char **arguments)
 	}
 	progress_end();
 	close_disk();
-	say("%u file%s, %s%s", copied, copied == 1 ? "" : "s", amount(total),
-	    left_out ? "; the rest is left out" : "");
-	return left_out ? 1 : 0;
+	say("%u file%s, %s", copied, copied == 1 ? "" : "s", amount(total));
+	return 0;
 }
 
 static int command_export(char **arguments)

@@ -23,7 +23,10 @@ struct options {
 };
 extern struct options options;
 
-/* A message that says what is wrong and what to do, then exit status 1. */
+/*
+ * A message that says what is wrong and what to do, then exit status 1. An image, or a file in it,
+ * that this command began to make is not left behind.
+ */
 _Noreturn void fail(const char *fix, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* For an errno value, or a negative enum bmfs_error. */
 _Noreturn void fail_host(const char *path, int error);
@@ -38,6 +41,8 @@ struct image {
 	const char *path;
 	int descriptor;
 	bool is_file;    /* not a block device: has holes */
+	bool made;       /* by this command, which is not at its end */
+	bool enlarged;   /* the same, where an empty file was */
 	uint64_t size;   /* bytes of all of it */
 	uint64_t base;   /* where the file system begins */
 	bool has_table;  /* of partitions */
@@ -47,6 +52,7 @@ struct image {
 
 enum image_use { IMAGE_READ, IMAGE_WRITE, IMAGE_FORMAT };
 void image_open(struct image *image, const char *path, enum image_use use);
+void image_drop(struct image *image);  /* what was made is taken away again */
 void image_close(struct image *image); /* tells of what the host could not write */
 
 /* ---- copy.c ---- */
@@ -55,8 +61,9 @@ void progress_begin(uint64_t bytes);
 void progress_add(uint64_t bytes);
 void progress_end(void);
 
-/* Contents of a file to a descriptor, or from one that has about so many bytes. */
+/* Contents of a file to a descriptor, or from one to a file that is to have a name. */
 void copy_out(struct bmfs *fs, struct bmfs_file *file, int descriptor, const char *path);
-void copy_in(struct bmfs *fs, struct bmfs_file *file, int descriptor, const char *path);
+void copy_in(struct bmfs *fs, struct bmfs_file *file, const char *name, int descriptor,
+	     const char *path);
 
 #endif

@@ -13,6 +13,7 @@
  *   bad=N         what touches this sector must fail, and nothing else
  *   size=N        sector size that it must have    read-only=1  every write must be refused
  *   wait=poll|arm|block   how answers are awaited (default: poll)
+ *   steps=1       all that is under way ends before more is begun: each run makes the same requests
  *
  * Each core has a region of its own, that it writes, reads, flushes and discards at random, as many
  * requests as `depth` at once, never two that overlap. Each sector holds its number and a version;
@@ -36,7 +37,7 @@
 
 static struct {
 	unsigned long device, requests, depth, sectors, most, errors, size, seconds, read_only, eio,
-	    eio_most, bad;
+	    eio_most, bad, steps;
 	const char *driver, *wait;
 } options = {.device = ANY,
 	     .bad = ANY,
@@ -276,10 +277,13 @@ static void work(void *argument)
 		struct bm_block_request *batch[8];
 		struct slot *slots[8];
 		unsigned n = 0;
-		for (unsigned i = 0; i < options.depth && n < 1 + next_random(&w->random) % 8;
-		     i++) {
+		for (unsigned i = 0; i < options.depth; i++) {
 			struct slot *s = &w->slots[i];
-			if (s->state || !make(w, s))
+			if (s->state)
+				continue;
+			if (n >= 1 + next_random(&w->random) % 8)
+				break;
+			if (!make(w, s))
 				continue;
 			s->state = 1;
 			batch[n] = &s->request;
@@ -298,6 +302,8 @@ static void work(void *argument)
 		made += n;
 		collect(w);
 		if (!n)
+			wait_some(w);
+		while (options.steps && collect(w))
 			wait_some(w);
 	}
 	while (collect(w))
@@ -408,7 +414,8 @@ static int option(char *word)
 		       {"most", &options.most},           {"errors", &options.errors},
 		       {"size", &options.size},           {"seconds", &options.seconds},
 		       {"read-only", &options.read_only}, {"eio", &options.eio},
-		       {"eio-most", &options.eio_most},   {"bad", &options.bad}};
+		       {"eio-most", &options.eio_most},   {"bad", &options.bad},
+		       {"steps", &options.steps}};
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		if (!strcmp(word, numbers[i].name)) {
 			*numbers[i].to = n;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests of /disk0 share: images, guests, and what the host says of an image afterwards.
 
-KERNEL, BMFS (the program), POSIX, STATE, THREADS, LOCKS, POWER (guests) name the parts, by meson.build.
+KERNEL, BMFS (the program), GROW, POSIX, STATE, THREADS, LOCKS, POWER (guests) name the parts, by meson.build.
 """
 import os
 import struct
@@ -27,6 +27,7 @@ DEVICES = {
     "virtio-4096": (["-device", "virtio-blk-pci,drive=d,logical_block_size=4096,physical_block_size=4096"], "q35"),
     "nvme": (["-device", "nvme,drive=d,serial=d"], "q35"),
     "ahci": (["-device", "ide-hd,drive=d"], "q35"),
+    "ata": (["-device", "ide-hd,drive=d"], "pc"),
 }
 
 

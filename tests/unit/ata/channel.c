@@ -40,6 +40,7 @@ static void end(struct sim_channel *c, struct sim_drive *d, uint8_t status, uint
 	d->error = error;
 	if (!d->disk.packet || error)
 		d->registers[ATA_REG_ERROR] = error;
+	d->again_left = d->again_after;
 	raise(c);
 }
 
@@ -127,6 +128,9 @@ static void carry_out(struct sim_channel *c, struct sim_drive *d)
 		write = true;
 	}
 	CHECK(d->lba + d->count <= disk->sectors);
+	/* Stopped because of an interrupt that was none of its own: no data, until it is reset. */
+	if (d->dma && d->again_after && !(c->master_command & MASTER_COMMAND_START))
+		return;
 	if (disk_fails(disk, d->lba, d->count)) {
 		if (d->dma)
 			c->master_status &= ~MASTER_STATUS_ACTIVE;
@@ -184,6 +188,7 @@ static void next_block(struct sim_channel *c, struct sim_drive *d)
 		raise(c);
 	} else if (d->to_host) {
 		d->status = ATA_STATUS_DRDY | (d->keeps_asking ? ATA_STATUS_DRQ : 0);
+		d->again_left = d->again_after;
 	} else {
 		end(c, d, 0, 0);
 	}
@@ -227,6 +232,8 @@ static void look(struct sim_channel *c)
 {
 	for (int i = 0; i < 2; i++) {
 		struct sim_drive *d = &c->drives[i];
+		if (d->again_left && !--d->again_left)
+			raise(c);
 		if (!d->disk.present || !(d->status & ATA_STATUS_BSY) || d->never_ready ||
 		    (d->deaf && d->command))
 			continue;

@@ -28,6 +28,8 @@ struct sim_drive {
 	bool deaf;         /* is busy for ever, once it has a command */
 	bool never_ready;  /* and after a reset */
 	bool keeps_asking; /* DRQ stays when all is done */
+	uint32_t again_after,
+	    again_left; /* looks after a command's end until it interrupts once more */
 	bool short_dma, dma_error;
 	enum packet_mood mood;
 	uint32_t commands;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The driver of IDE channels against simulated ones (channel.h): drives of all kinds, and such as
- * answer late, never, or with nonsense.
+ * answer late, never, twice, or with nonsense.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -327,6 +327,53 @@ static void test_never(bool dma)
 	CHECK(fake_start(1, 2, BM_BLOCK_READ, 0, 0, 8, buffer, dma) == -BM_ENODEV);
 }
 
+/*
+ * A second interrupt for a command that has ended: before that is seen, when nothing is under way,
+ * or while the next is. It answers nothing: each command is answered once, and when its data is
+ * there; or the channel is to be reset, and the command made again.
+ */
+static void test_twice(uint32_t after, uint8_t operation, uint32_t pieces)
+{
+	struct sim_drive *d = start_with(DISK_LBA48);
+	struct fake_device *f = &fake.devices[0];
+	uint8_t *buffer = fake_room();
+	uint32_t tries = 0;
+
+	d->busy_for = 10;
+	for (uint32_t i = 0; i < 60 && failures == 0; i++) {
+		int results[2] = {AGAIN, AGAIN};
+		d->again_after = after;
+		for (uint32_t round = 0; round < 10 && (results[0] || results[1]); round++) {
+			for (uint32_t tag = 0; tag < 2; tag++) {
+				uint8_t *mine = buffer + tag * 8192;
+				if (!results[tag])
+					continue;
+				tries++;
+				memset(mine, operation == BM_BLOCK_READ ? 0xa5 : (int)(i + tag),
+				       4096);
+				go(0, tag, operation, (i % 4 + tag) * 8, 8, mine, pieces);
+			}
+			if (i % 3 == 0) /* armed: the interrupt is told, which makes a poll */
+				f->driver.ops->arm(f->driver.state, 0);
+			for (uint32_t tag = 0; tag < 2; tag++)
+				if (results[tag])
+					results[tag] = fake_wait(0, tag, SECOND);
+			if (results[0] || results[1])
+				CHECK(fake_reset(0) == 0);
+			CHECK(f->answers == tries);
+			d->again_after = round < 5 ? after : 0;
+		}
+		for (uint32_t tag = 0; tag < 2; tag++)
+			CHECK(!results[tag] &&
+			      is_on_disk(d, (i % 4 + tag) * 8, buffer + tag * 8192, 8));
+		for (uint32_t looks = 0; looks < 40; looks++) { /* and the late ones, while idle */
+			alternate_status(&((struct controller *)fake.device.state)->channels[0]);
+			fake_poll(0);
+		}
+		CHECK(f->answers == tries);
+	}
+}
+
 static void test_interrupts(void)
 {
 	struct sim_drive *d = start_with(DISK_LBA48);
@@ -358,6 +405,11 @@ int main(void)
 	test_errors();
 	test_never(true);
 	test_never(false);
+	for (uint32_t after = 1; after < 30; after += 1 + after / 6)
+		for (uint32_t pieces = 0; pieces < 2; pieces++) {
+			test_twice(after, BM_BLOCK_READ, pieces);
+			test_twice(after, BM_BLOCK_WRITE, pieces);
+		}
 	test_interrupts();
 	printf("%u checks, %u failed\n", checks, failures);
 	return failures || !checks;

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The power test finds what is wrong: broken.py TREE COMPILER
+"""The power tests find what is wrong: broken.py TREE COMPILER
 
-Each rule that keeps the promise is taken out of libbmfs, one at a time; the power test must
-fail then. A change of the source that leaves a rule nowhere to be taken out fails as well.
+Each rule that keeps the promise is taken out of libbmfs, one at a time; the power test, or that of moving a
+file over itself, must fail then. A change of the source that leaves a rule nowhere to be taken out fails as well.
 """
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+SMALL = "-DBMFS_BLOCK=UINT64_C(0x10000)"  # as in meson.build
 
 # name: (file, what stands there, what is put there)
 BROKEN = {
@@ -50,6 +52,19 @@ BROKEN = {
     "growing shows what was there before": (
         "data.c", "error = write_range(fs, file, data, size, offset);\n\tif (error)",
         "error = size > 600 ? 0 : write_range(fs, file, data, size, offset);\n\tif (error)"),
+    "a file is moved over itself without its contents being flushed": (
+        "slide.c", "if (__atomic_load_n(&fs->data_pending, __ATOMIC_SEQ_CST)) {", "if (0) {"),
+    "how far it is moved over itself is not durable": (
+        "slide.c", "bmfs_put_record(fs, (unsigned)file->record, &old, true);",
+        "bmfs_put_record(fs, (unsigned)file->record, &old, false);"),
+    "more is moved down than there is room for": (
+        "slide.c", "bmfs_min(file->gap, contents - file->split);", "contents - file->split;"),
+    "more is moved up than there is room for": (
+        "slide.c", "bmfs_min(file->gap, file->split);", "file->split;"),
+    "what was interrupted is read as if it were not": (
+        "mount.c", "bmfs_read_slide(file, bmfs_get64(record->unused));", ";"),
+    "a removed file is moved over itself before it is gone": (
+        "slide.c", "error = bmfs_claim(fs);", "error = 0;"),
 }
 
 
@@ -67,11 +82,12 @@ def attempt(name, tree, compiler):
                 text = text.replace(old, new)
             Path(copy, path.name).write_text(text)
         binary = str(Path(work, "test"))
-        subprocess.run([*compiler, "-std=gnu11", "-O1", "-w", f"-I{work}",
-                        str(Path(tree, "tests/unit/bmfs/test_power.c")),
+        slide = "itself" in name or "room for" in name or "interrupted" in name
+        subprocess.run([*compiler, "-std=gnu11", "-O1", "-w", f"-I{work}", *([SMALL] if slide else []),
+                        str(Path(tree, "tests/unit/bmfs", "test_slide.c" if slide else "test_power.c")),
                         *map(str, copy.glob("*.c")), "-o", binary], check=True)
-        for first in range(1, 121, 40):
-            done = subprocess.run([binary, "40", str(first)], capture_output=True, text=True,
+        for words in ([],) if slide else (["40", str(first)] for first in range(1, 121, 40)):
+            done = subprocess.run([binary, *words], capture_output=True, text=True,
                                   errors="replace", timeout=240)
             if done.returncode:
                 return None

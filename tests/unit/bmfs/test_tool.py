@@ -85,13 +85,26 @@ class Commands(Case):
         """A file is replaced whole or not at all; in place if there is no room for both."""
         self.format()
         self.good("write", self.image, "f", stdin=b"x" * (35 * MIB))
-        self.bad("no room for it", "write", self.image, "f", stdin=b"y" * (34 * MIB))
+        self.bad("f: there is no room for it", "write", self.image, "f", stdin=b"y" * (34 * MIB))
         self.assertEqual(self.good("read", self.image, "f"), b"x" * (35 * MIB))
         self.assertRegex(self.good("list", self.image), rb"1 file;")
         self.good("write", "--in-place", self.image, "f", stdin=b"z" * (34 * MIB))
         self.assertEqual(self.good("read", self.image, "f"), b"z" * (34 * MIB))
         self.bad("no room for it", "write", self.image, "g", stdin=b"y" * (40 * MIB))
         self.bad("no room for it", "create", self.image, "g", "1T")
+
+    def test_all_of_the_disk(self):
+        """A file that grows by and by, beside one in the middle, gets all that is free: it is moved over itself."""
+        self.format()
+        self.good("create", self.image, "until", "28M")
+        self.good("write", self.image, "small", stdin=b"small")
+        self.good("delete", self.image, "until")
+        data = random.Random(3).randbytes(58 * MIB)
+        self.good("write", self.image, "large", stdin=data)
+        self.assertIn(b" 0 bytes of 60 MiB free", self.good("list", self.image))
+        self.assertEqual(self.good("read", self.image, "large"), data)
+        self.assertEqual(self.good("read", self.image, "small"), b"small")
+        self.good("check", self.image)
 
     def test_folders(self):
         numbers = random.Random(2)
@@ -114,9 +127,13 @@ class Commands(Case):
         self.bad("File exists", "export", self.image, self.path("out"))
         self.good("export", "-f", self.image, self.path("out"))
         os.mkdir(self.path("in", "folder"))
-        done = self.run_it("import", self.image, self.path("in"))
-        self.assertEqual(done.returncode, 1)
-        self.assertIn(b"folder is left out: BMFS has no folders", done.stderr)
+        self.write("in/first", b"not copied")
+        self.bad("folder is a folder, and BMFS has none; nothing was copied", "import", self.image, self.path("in"))
+        self.bad("no such file", "read", self.image, "first")
+        os.rmdir(self.path("in", "folder"))
+        os.mkfifo(self.path("in", "pipe"))
+        self.bad("pipe is no file", "import", self.image, self.path("in"))
+        os.unlink(self.path("in", "pipe"))
         self.write("in/" + "long" * 10, b"")
         self.bad("not a name for a file", "import", self.image, self.path("in"))
         self.good("check", self.image)
@@ -130,8 +147,11 @@ class Commands(Case):
 
     def test_refusals(self):
         self.bad("too small", "format", "--size", "31M", self.image)
+        self.assertFalse(os.path.exists(self.image))
+        self.write("disk.img", b"")
+        self.bad("too small", "format", "--size", "31M", self.image)
+        self.assertEqual(os.path.getsize(self.image), 0)
         self.bad("No such file", "list", self.path("none"))
-        os.unlink(self.image)
         self.format()
         self.good("write", self.image, "f", stdin=b"1")
         self.bad("files in it", "format", self.image)
