@@ -183,7 +183,7 @@ static void *send_all(void *unused)
 			return NULL;
 		out.bytes -= (long)size;
 	}
-	out.good = shutdown(out.descriptor, SHUT_WR) == 0;
+	out.good = true;
 	return NULL;
 }
 
@@ -192,13 +192,26 @@ static bool receive_all(void)
 	static unsigned char buffer[7000];
 	ssize_t count;
 
-	while ((count = read(in.descriptor, buffer, sizeof(buffer))) > 0) {
+	while (in.bytes) {
+		size_t size = in.bytes < (long)sizeof(buffer) ? (size_t)in.bytes : sizeof(buffer);
+
+		count = read(in.descriptor, buffer, size);
+		if (count <= 0)
+			return false;
 		for (ssize_t i = 0; i < count; i++)
 			if (buffer[i] != next_byte(&in))
 				return false;
 		in.bytes -= count;
 	}
-	return count == 0 && in.bytes == 0;
+	return true;
+}
+
+/* Each tells the other that it has all: so nobody ends with something still to be sent again. */
+static bool agree(int descriptor)
+{
+	char word = 'a';
+
+	return write(descriptor, &word, 1) == 1 && read(descriptor, &word, 1) == 1 && word == 'a';
 }
 
 static int exchange(unsigned port, long bytes, const char *host)
@@ -221,8 +234,9 @@ static int exchange(unsigned port, long bytes, const char *host)
 	CHECK(!pthread_create(&sender, NULL, send_all, NULL));
 	CHECK(receive_all());
 	CHECK(!pthread_join(sender, NULL) && out.good);
+	CHECK(agree(descriptor));
 	printf("%ld bytes each way, identical\n", bytes);
-	pause_ms(3000); /* the last acknowledgement may have been lost */
+	pause_ms(10000); /* the other's word may have been lost, several times */
 	return check_status();
 }
 
