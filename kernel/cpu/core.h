@@ -22,7 +22,7 @@ struct core {
 	volatile bool timer_fired;
 	uint64_t stack_top, stack_size;        /* of the tasks that run here */
 	struct {
-		uint64_t tsc;
+		uint64_t deadline_ns;
 		void (*function)(void *); /* NULL: none is set */
 	} alarms[ALARMS]; /* cpu/timer.h */
 	uint64_t shot_tsc, shot_ticks; /* of its timer: when it was set, and how long it runs */

@@ -294,6 +294,16 @@ static bool update(void)
 	return true;
 }
 
+bool time_peek(uint64_t *ns)
+{
+	unsigned before = __atomic_load_n(&sequence, __ATOMIC_ACQUIRE);
+	bool known = line.rate;
+
+	*ns = line_at(&line, tsc_read_ordered());
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return known && before % 2 == 0 && before == __atomic_load_n(&sequence, __ATOMIC_RELAXED);
+}
+
 uint64_t time_monotonic(void)
 {
 	uint64_t ns = 0;

@@ -20,6 +20,11 @@ void time_init(uint64_t boot_tsc);
 
 uint64_t time_monotonic(void);
 
+/* The same for an interrupt, which may have stopped who changes the clock: it waits for nobody and
+ * measures nothing. False: it cannot be told at this moment. Never more than time_monotonic() says
+ * afterwards. */
+bool time_peek(uint64_t *ns);
+
 /* Nanoseconds of a difference of the counter's, at its present rate. */
 uint64_t time_of_ticks(uint64_t ticks);
 

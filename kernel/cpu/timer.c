@@ -35,17 +35,17 @@ static bool found, usable; /* usable: an interrupt has come */
 static unsigned trials;
 static uint64_t rate;
 
-/* Until the core's next alarm, at most `most`. */
+/* Until the core's next alarm, at most `most`; a moment if the clock cannot tell just now. */
 static uint64_t remaining_ns(const struct core *core, uint64_t most)
 {
-	for (unsigned i = 0; i < ALARMS; i++) {
-		if (!core->alarms[i].function)
-			continue;
-		int64_t ticks = core->alarms[i].tsc - tsc_read();
-		uint64_t ns = ticks > 0 ? time_of_ticks(ticks) : 0;
-		most = ns < most ? ns : most;
-	}
-	return most;
+	uint64_t now, next = UINT64_MAX, ns;
+	for (unsigned i = 0; i < ALARMS; i++)
+		if (core->alarms[i].function && core->alarms[i].deadline_ns < next)
+			next = core->alarms[i].deadline_ns;
+	if (next == UINT64_MAX)
+		return most;
+	ns = !time_peek(&now) ? SPIN_NS : next > now ? next - now : 0;
+	return ns < most ? ns : most;
 }
 
 /* These ticks have passed, in that time or less. */
@@ -78,14 +78,14 @@ static void program_next(const struct core *core, uint64_t most)
 		program(ns);
 }
 
-/* By the counter, not by the clock, which this may have interrupted. */
+/* Looks at the clock, but does not wait for it: this may have interrupted who changes it. */
 static void timer_interrupt(unsigned vector)
 {
 	struct core *core = core_self();
 	(void)vector;
 	core->timer_fired = true;
 	apic_write(APIC_EOI, 0);
-	uint64_t next = UINT64_MAX;
+	uint64_t now, next = UINT64_MAX;
 	if (!usable)
 		rate = 0; /* the trial's was none */
 	usable = true;
@@ -93,8 +93,9 @@ static void timer_interrupt(unsigned vector)
 	 * earlier shot, so see that the last one has ended. */
 	if (remaining_ns(core, UINT64_MAX) && apic_read(APIC_TIMER_CURRENT) == 0)
 		learn(core->shot_ticks, time_of_ticks(tsc_read() - core->shot_tsc));
-	for (unsigned i = 0; i < ALARMS; i++)
-		if (core->alarms[i].function && (int64_t)(core->alarms[i].tsc - tsc_read()) <= 0) {
+	bool known = time_peek(&now);
+	for (unsigned i = 0; i < ALARMS && known; i++)
+		if (core->alarms[i].function && core->alarms[i].deadline_ns <= now) {
 			if (task_submit_shared(core->alarms[i].function, NULL) == 0)
 				core->alarms[i].function = NULL;
 			else
@@ -172,11 +173,9 @@ int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void 
 	if (!usable)
 		return -BM_ENODEV;
 	struct core *core = core_self();
-	uint64_t now = time_monotonic(), flags = interrupts_off();
-	uint64_t ticks = deadline_ns > now ? time_to_ticks(deadline_ns - now) : 0;
-	uint64_t at = tsc_read() + ticks;
-	if (!core->alarms[which].function || (int64_t)(at - core->alarms[which].tsc) < 0) {
-		core->alarms[which].tsc = at;
+	uint64_t flags = interrupts_off();
+	if (!core->alarms[which].function || deadline_ns < core->alarms[which].deadline_ns) {
+		core->alarms[which].deadline_ns = deadline_ns;
 		core->alarms[which].function = function;
 		program_next(core, UINT64_MAX);
 	}

@@ -62,6 +62,7 @@ extern uint32_t interfaces_due; /* a device has something, or may have */
 extern bool interfaces_sending; /* there is something to be sent */
 void interfaces_start(void);    /* find the devices */
 unsigned interfaces_poll(void); /* take what devices have received; how many frames */
+void interfaces_reclaim(void);  /* let go of what devices have read */
 void interfaces_work(void);     /* send what is to be sent; poll and arm again those that are due */
 const char *interface_device(const struct netif *netif); /* its name, or NULL */
 void interfaces_check_links(void);

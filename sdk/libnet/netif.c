@@ -116,6 +116,8 @@ static unsigned poll_interface(struct interface *interface, unsigned most)
 	unsigned total = 0;
 	int count;
 
+	/* What is sent again must have come back from the device first: lwIP looks at the references. */
+	bm_net_reclaim(interface->queue);
 	do {
 		count = bm_net_receive(interface->queue, frames, BATCH);
 		for (int i = 0; i < count; i++)
@@ -141,6 +143,13 @@ unsigned interfaces_poll(void)
 }
 
 /* ---- Sending ---- */
+
+void interfaces_reclaim(void)
+{
+	for (struct interface *i = interfaces; i; i = i->next)
+		if (!i->failed)
+			bm_net_reclaim(i->queue);
+}
 
 /* Describes one pbuf of a chain while a device reads it. */
 struct described {

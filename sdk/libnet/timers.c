@@ -194,6 +194,9 @@ void sys_check_timeouts(void)
 	u32_t now = sys_now();
 	bool second = false;
 
+	/* TCP's does not send again what a device seems to hold still, and waits for good. */
+	interfaces_reclaim();
+
 	for (unsigned i = 0; i < CYCLICS; i++) {
 		struct cyclic *cyclic = &cyclics[i];
 

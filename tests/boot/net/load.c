@@ -297,11 +297,12 @@ static void check_counters(void)
 	uint64_t end = bm_time_monotonic() + 20 * BM_SECOND;
 	unsigned long back = (options.frames + ECHO - 1) / ECHO;
 
-	/* All sent parts come back. */
+	/* All sent parts come back; and the task on the other core may be at its last words. */
 	do {
 		CHECK(bm_net_reclaim(a) >= 0 && bm_net_reclaim(b) >= 0);
 		CHECK(bm_net_info(options.from, &x) == 0 && bm_net_info(options.to, &y) == 0);
-	} while (x.buffers_free + x.receive_ring + y.receive_ring < x.buffers &&
+	} while ((x.buffers_free + x.receive_ring + y.receive_ring < x.buffers ||
+		  y.sent_frames < back) &&
 		 bm_time_monotonic() < end);
 	printf("%s: sent %lu, received %lu, interrupts %lu; %s: sent %lu, received %lu, interrupts "
 	       "%lu; %lu own parts; buffers %u, free %u\n",

@@ -222,7 +222,15 @@ static int exchange(unsigned port, long bytes, const char *host)
 
 	if (host) {
 		CHECK(inet_pton(AF_INET, host, &address.sin_addr) == 1);
-		CHECK(!connect(descriptor, (struct sockaddr *)&address, sizeof(address)));
+		int tries = 0;
+
+		/* The other one may still be starting. */
+		while (connect(descriptor, (struct sockaddr *)&address, sizeof(address)) &&
+		       tries++ < 100) {
+			close(descriptor);
+			pause_ms(200);
+			descriptor = socket(AF_INET, SOCK_STREAM, 0);
+		}
 	} else {
 		CHECK(!bind(descriptor, (struct sockaddr *)&address, sizeof(address)));
 		CHECK(!listen(descriptor, 1));

@@ -258,7 +258,7 @@ def malformed(options):
 
 def bad_cable(options, cores, **faults):
     """Two guests over a cable with faults: what is transferred is complete and identical."""
-    relay, size = network.Relay(SEED, **faults), 1_000_000
+    relay, size = network.Relay(SEED, **faults), 600_000
     first, second = (Boot(options, relay.netdev(side), f"ip=192.0.2.{side + 1}/24 exchange 99 {size}{peer}", cores=cores,
                           seconds=200, outputs=[f"^{size} bytes each way, identical$"],
                           device=f"{options.device},mac=52:54:00:00:00:0{side + 1}")
@@ -286,6 +286,8 @@ TESTS = {
     "what is missing is said": missing,
     "IPv6": version_6,
     "malformed frames": malformed,
+    "a cable that loses frames": lambda o: bad_cable(o, 1, lost=0.03),
+    "a cable with all faults": lambda o: bad_cable(o, 2, lost=0.02, doubled=0.02, late=0.05),
     "a cable that reorders and doubles frames": lambda o: bad_cable(o, 1, doubled=0.05, late=0.1),
 }
 

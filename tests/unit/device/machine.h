@@ -162,8 +162,8 @@ void task_group_done(struct bm_task_group *group)
 int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *))
 {
 	if (!simulated_core.alarms[which].function ||
-	    deadline_ns < simulated_core.alarms[which].tsc) {
-		simulated_core.alarms[which].tsc = deadline_ns;
+	    deadline_ns < simulated_core.alarms[which].deadline_ns) {
+		simulated_core.alarms[which].deadline_ns = deadline_ns;
 		simulated_core.alarms[which].function = function;
 	}
 	return 0;
@@ -186,15 +186,15 @@ void task_wait(struct bm_task_group *group)
 		for (unsigned i = 0; i < ALARMS; i++)
 			if (simulated_core.alarms[i].function &&
 			    (first == ALARMS ||
-			     simulated_core.alarms[i].tsc < simulated_core.alarms[first].tsc))
+			     simulated_core.alarms[i].deadline_ns < simulated_core.alarms[first].deadline_ns))
 				first = i;
 		if (first == ALARMS) {
 			fprintf(stderr, "asleep for ever\n");
 			abort();
 		}
 		void (*function)(void *) = simulated_core.alarms[first].function;
-		if (machine_tsc < simulated_core.alarms[first].tsc)
-			machine_tsc = simulated_core.alarms[first].tsc;
+		if (machine_tsc < simulated_core.alarms[first].deadline_ns)
+			machine_tsc = simulated_core.alarms[first].deadline_ns;
 		simulated_core.alarms[first].function = NULL;
 		function(NULL);
 	}

@@ -12,7 +12,7 @@
 struct core {
 	uint32_t index;
 	struct {
-		uint64_t tsc;
+		uint64_t deadline_ns;
 		void (*function)(void *);
 	} alarms[ALARMS];
 };
