@@ -77,8 +77,8 @@ int pthread_setschedprio(pthread_t, int);
  * is the guard, whatever size is asked for.
  *
  * A stack is mapped as a whole when it is first made, and does not grow. By default it has 1/4096 of
- * the memory that the program can have, from 48 KiB to 960 KiB: 64 KiB on a machine with 256 MiB, so
- * that 3,500 threads and more fit. pthread_attr_getstacksize() tells, after pthread_attr_init().
+ * the memory that the program can have, from 128 KiB (less on machines below 32 MiB) to 960 KiB, so
+ * that thousands of threads fit from 256 MiB on. pthread_attr_getstacksize() tells, after pthread_attr_init().
  */
 int pthread_attr_init(pthread_attr_t *);
 int pthread_attr_destroy(pthread_attr_t *);

@@ -21,12 +21,15 @@
 #define OWN_STACK   0 /* the class of control blocks for stacks that the program brings */
 
 /*
- * The default stack: an even share for 4,096 threads, within bounds. With 64 KiB for what lies
- * above it, the largest is not rounded up to 2 MiB.
+ * The default stack: an even share for 4,096 threads, within bounds: programs that were written
+ * elsewhere have arrays of 64 KiB on them, so 128 KiB, or for 256 threads where that is less. With
+ * 64 KiB for what lies above it, the largest is not rounded up to 2 MiB.
  */
-#define STACK_SHARE 4096
-#define STACK_LEAST 0xc000ul
-#define STACK_MOST  0xf0000ul
+#define STACK_SHARE       4096
+#define STACK_LEAST       0x20000ul
+#define STACK_MOST        0xf0000ul
+#define STACK_SMALL_SHARE 256
+#define STACK_SMALL_LEAST 0xc000ul
 
 /* Core 0's, for the tasks that run on it once main() waits. */
 #define CORE_SHARE 512
@@ -185,7 +188,9 @@ size_t thread_default_stack(void)
 	static size_t size;
 
 	if (!size)
-		size = share_of_memory(STACK_SHARE, STACK_LEAST, STACK_MOST);
+		size = share_of_memory(
+		    STACK_SHARE, share_of_memory(STACK_SMALL_SHARE, STACK_SMALL_LEAST, STACK_LEAST),
+		    STACK_MOST);
 	return size;
 }
 
