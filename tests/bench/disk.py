@@ -45,10 +45,7 @@ WORKLOADS = {
     "write": Workload("1 MiB writes, 4 at a time", "--rw=write --bs=1m --iodepth=4", 1),
 }
 
-# What makes Linux fast: no mitigations, no watchdog, the time-stamp counter as its clock (what it takes by
-# itself here costs an exit each time), no scheduler, no merging, no statistics.
-LINUX_WORDS = ("console=ttyS0 quiet panic=-1 reboot=t mitigations=off nowatchdog tsc=reliable "
-               "clocksource=tsc audit=0 apparmor=0 random.trust_cpu=on")
+# Beside linux.FAST: no scheduler, no merging, no statistics.
 LINUX_QUEUE = {"scheduler": "none", "iostats": "0", "nomerges": "2", "add_random": "0",
                "rq_affinity": "0", "wbt_lat_usec": "0"}
 FIO = ("--name=job --direct=1 --thread --time_based --norandommap --gtod_reduce=1 --invalidate=0 "
@@ -135,7 +132,7 @@ def theirs(cache, work, variant):
     modules = ["virtio_pci", f"virtio_blk {variant.module}".strip()]
     archive = linux_programs.initrd(work, kernel, files, modules, script(variant))
     output = run(work, variant.timeout, kernel=str(kernel), initrd=str(archive),
-                 append=f"{LINUX_WORDS} {variant.words}")
+                 append=f"{linux.FAST} {variant.words}")
     values = {}
     for device, name, line in re.findall(r"^job (\S+) (\S+)\n(?:.*\n)*?(3;fio.*)$", output,
                                          re.MULTILINE):

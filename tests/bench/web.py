@@ -30,8 +30,6 @@ REST_SECONDS = 10
 FILE_BYTES = 1024
 BOOT_SECONDS = 300  # Linux takes a minute with each of its instructions counted
 
-LINUX_WORDS = ("console=ttyS0 quiet panic=-1 reboot=t mitigations=off nowatchdog tsc=reliable "
-               "clocksource=tsc audit=0 apparmor=0 random.trust_cpu=on")
 NGINX = """
 daemon off; master_process off; worker_processes 1; error_log stderr crit; pid /tmp/pid; user root root;
 events { use epoll; multi_accept on; worker_connections 4096; }
@@ -72,9 +70,20 @@ class Server:
         self.result = boot(self.guest)
 
     def __enter__(self):
+        self.start()
+        try:
+            self.wait_until_it_serves()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def start(self):
         self.thread.start()
         if not self.ready.wait(20):
             raise BenchError("QEMU does not start")
+
+    def wait_until_it_serves(self):
         end = time.monotonic() + BOOT_SECONDS
         while not (answer := self.ask()):
             if not self.thread.is_alive() or time.monotonic() > end:
@@ -83,7 +92,6 @@ class Server:
             time.sleep(0.02)
         if answer[0] != 200 or len(answer[1]) != FILE_BYTES:
             raise BenchError(f"{self.path} is answered with status {answer[0]} and {len(answer[1])} bytes")
-        return self
 
     def __exit__(self, *_):
         if self.process:
@@ -204,8 +212,7 @@ def sockets(bench):
         values |= measure_new(server)
     # Once more, without the plugin, which slows it down.
     server = Server(None, kernel=image)
-    server.thread.start()
-    server.ready.wait(20)
+    server.start()
     try:
         server.first_answer()
         time.sleep(0.5)
@@ -230,7 +237,7 @@ def nginx(bench):
     archive = linux_programs.initrd(bench.work, kernel, files, ["virtio_pci", "virtio_net"],
                                     ["wait /sys/class/net/eth0", "network eth0 10.0.2.15 255.255.255.0 10.0.2.2",
                                      "run /usr/sbin/nginx -c /nginx.conf"])
-    with Server(bench.plugin, kernel=str(kernel), initrd=str(archive), append=LINUX_WORDS) as server:
+    with Server(bench.plugin, kernel=str(kernel), initrd=str(archive), append=linux.FAST) as server:
         return measure(server)
 
 
