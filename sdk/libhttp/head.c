@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP server: heads and bodies of requests, over http-parser (Debian's source package of that
- * name).
+ * HTTP server: heads and bodies of requests, over llhttp (Debian's package node-llhttp).
  *
  * The parser sees a head when it is whole. Beside the parser's own rules, those stand here that
  * keep two servers from reading two different requests (RFC 9112 11.2): each line ends in CR LF,
@@ -43,7 +42,7 @@ static struct slice slice_of(const struct head *head, const char *at, size_t siz
 	return (struct slice){(uint32_t)(at - head->base), (uint32_t)size};
 }
 
-static int on_url(http_parser *parser, const char *at, size_t size)
+static int on_url(llhttp_t *parser, const char *at, size_t size)
 {
 	struct message *message = parser->data;
 
@@ -54,7 +53,7 @@ static int on_url(http_parser *parser, const char *at, size_t size)
 static int refuse(struct message *message, int status)
 {
 	message->status = status;
-	return 1;
+	return HPE_USER;
 }
 
 /* Names in the order of enum known_header. */
@@ -113,7 +112,7 @@ static int known(const char *name, size_t size)
 	return strncasecmp(name, known_names[which], size) == 0 ? which : -1;
 }
 
-static int on_field(http_parser *parser, const char *at, size_t size)
+static int on_field(llhttp_t *parser, const char *at, size_t size)
 {
 	struct message *message = parser->data;
 	struct head *head = &message->head;
@@ -142,15 +141,15 @@ static int on_field(http_parser *parser, const char *at, size_t size)
 	return 0;
 }
 
-static int on_value(http_parser *parser, const char *at, size_t size)
+static int on_value(llhttp_t *parser, const char *at, size_t size)
 {
 	struct message *message = parser->data;
 	struct head *head = &message->head;
 
 	if (message->has_head)
 		return 0;
-	/* The parser looks at the others. */
-	if (size && (((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f))
+	/* A line ends in CR LF and nowhere else, whatever the parser thinks of a CR alone. */
+	if (at[size] != '\r' || at[size + 1] != '\n')
 		return refuse(message, 400);
 	while (size && (at[size - 1] == ' ' || at[size - 1] == '\t'))
 		size--;
@@ -185,7 +184,7 @@ static bool good_host(const char *host, size_t size)
 	return true;
 }
 
-static int on_head(http_parser *parser)
+static int on_head(llhttp_t *parser)
 {
 	struct message *message = parser->data;
 	struct slice target = message->head.target;
@@ -203,12 +202,12 @@ static int on_head(http_parser *parser)
 		return refuse(message, 400);
 	value = message_known(message, HEADER_TRANSFER_ENCODING, &size);
 	if (value) {
-		if (!parser->http_minor || parser->flags & F_CONTENTLENGTH)
+		if (!parser->http_minor || parser->flags & F_CONTENT_LENGTH)
 			return refuse(message, 400);
 		if (size != 7 || strncasecmp(value, "chunked", 7) != 0)
 			return refuse(message, 501);
 	}
-	if (parser->flags & F_CONTENTLENGTH && parser->content_length > message->max_body)
+	if (parser->flags & F_CONTENT_LENGTH && parser->content_length > message->max_body)
 		return refuse(message, 413);
 	value = message_known(message, HEADER_EXPECT, &size);
 	if (value) {
@@ -216,12 +215,12 @@ static int on_head(http_parser *parser)
 			return refuse(message, 417);
 		message->expect_continue = parser->http_minor >= 1;
 	}
-	message->keep_alive = http_should_keep_alive(parser);
+	message->keep_alive = llhttp_should_keep_alive(parser);
 	message->has_head = true;
 	return 0;
 }
 
-static int on_body(http_parser *parser, const char *at, size_t size)
+static int on_body(llhttp_t *parser, const char *at, size_t size)
 {
 	struct message *message = parser->data;
 
@@ -245,7 +244,7 @@ static int on_body(http_parser *parser, const char *at, size_t size)
 	return 0;
 }
 
-static int on_chunk(http_parser *parser)
+static int on_chunk(llhttp_t *parser)
 {
 	struct message *message = parser->data;
 
@@ -254,16 +253,15 @@ static int on_chunk(http_parser *parser)
 	return 0;
 }
 
-static int on_complete(http_parser *parser)
+static int on_complete(llhttp_t *parser)
 {
 	struct message *message = parser->data;
 
 	message->complete = true;
-	http_parser_pause(parser, 1); /* what follows is the next request */
-	return 0;
+	return HPE_PAUSED; /* what follows is the next request */
 }
 
-static const http_parser_settings settings = {
+static const llhttp_settings_t settings = {
     .on_url = on_url,
     .on_header_field = on_field,
     .on_header_value = on_value,
@@ -275,21 +273,32 @@ static const http_parser_settings settings = {
 
 static int refusal(const struct message *message)
 {
-	enum http_errno error = HTTP_PARSER_ERRNO(&message->parser);
-
 	if (message->status)
 		return message->status;
-	if (error == HPE_OK || error == HPE_PAUSED)
+	switch (llhttp_get_errno(&message->parser)) {
+	case HPE_OK:
+	case HPE_PAUSED:
 		return 0;
-	if (error == HPE_INVALID_METHOD)
+	case HPE_INVALID_METHOD:
 		return 501;
-	return error == HPE_HEADER_OVERFLOW ? 431 : 400;
+	default:
+		return 400;
+	}
+}
+
+/* Returns how many bytes the parser has taken. */
+static size_t execute(struct message *message, const char *data, size_t size)
+{
+	if (llhttp_execute(&message->parser, data, size) == HPE_OK)
+		return size;
+	return (size_t)(llhttp_get_error_pos(&message->parser) - data);
 }
 
 int message_head(struct message *message, char *base, size_t size)
 {
-	http_parser_init(&message->parser, HTTP_REQUEST);
+	llhttp_init(&message->parser, HTTP_REQUEST, &settings);
 	message->parser.data = message;
+	message->parser.lenient_flags = LENIENT_VERSION; /* on_head() has an answer to each */
 	message->head.base = base;
 	message->head.target = (struct slice){0, 0};
 	message->head.count = 0;
@@ -304,7 +313,7 @@ int message_head(struct message *message, char *base, size_t size)
 	message->trailer = NULL;
 	message->raw = 0;
 	message->last = 0;
-	size_t used = http_parser_execute(&message->parser, &settings, base, size);
+	size_t used = execute(message, base, size);
 	int status = refusal(message);
 	if (status)
 		return status;
@@ -316,7 +325,7 @@ int message_head(struct message *message, char *base, size_t size)
 int message_body(struct message *message, const char *data, size_t size, size_t *used)
 {
 	message->trailer = message->in_trailer ? data : NULL;
-	*used = http_parser_execute(&message->parser, &settings, data, size);
+	*used = execute(message, data, size);
 	int status = refusal(message);
 	if (status)
 		return status;

@@ -27,7 +27,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include "http_parser.h"
+#include "llhttp.h"
 
 /* ---- Limits that are no option ---- */
 
@@ -138,7 +138,7 @@ struct head {
 };
 
 struct message {
-	http_parser parser;
+	llhttp_t parser;
 	struct head head;
 	uint32_t head_size, max_headers, max_body;
 	int status; /* of the refusal, found by a callback */
@@ -346,7 +346,7 @@ struct route {
 	char *path;
 	size_t size;
 	bool prefix;
-	uint64_t methods; /* 1 << enum http_method */
+	uint64_t methods; /* 1 << llhttp_method_t */
 	bm_http_handler *handler;
 	void *context;
 };

@@ -105,7 +105,7 @@ void log_request(struct exchange *exchange, int status, uint64_t size)
 		char version[] = " HTTP/1.x\"";
 
 		version[8] = exchange->request.version == 10 ? '0' : '1';
-		buffer_text(log, http_method_str((enum http_method)message->parser.method));
+		buffer_text(log, llhttp_method_name((llhttp_method_t)message->parser.method));
 		buffer_put(log, " ", 1);
 		put_quoted(log, message->head.base + target.at, target.size);
 		buffer_put(log, version, 10);

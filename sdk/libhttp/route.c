@@ -15,8 +15,8 @@
 
 #define ALLOW 96 /* bytes of a header that names them all */
 
-static const enum http_method in_order[] = {HTTP_GET,    HTTP_HEAD,  HTTP_POST,   HTTP_PUT,
-					    HTTP_DELETE, HTTP_PATCH, HTTP_OPTIONS};
+static const llhttp_method_t in_order[] = {HTTP_GET,    HTTP_HEAD,  HTTP_POST,   HTTP_PUT,
+					   HTTP_DELETE, HTTP_PATCH, HTTP_OPTIONS};
 
 /* The header that says what is allowed. */
 static void allow_lines(uint64_t methods, char text[ALLOW])
@@ -28,7 +28,7 @@ static void allow_lines(uint64_t methods, char text[ALLOW])
 	for (unsigned i = 0; i < sizeof(in_order) / sizeof(*in_order); i++)
 		if (methods & METHOD(in_order[i])) {
 			size += (size_t)snprintf(text + size, ALLOW - size, "%s%s", comma,
-						 http_method_str(in_order[i]));
+						 llhttp_method_name(in_order[i]));
 			comma = ", ";
 		}
 	snprintf(text + size, ALLOW - size, "\r\n");
@@ -47,7 +47,7 @@ static void describe(struct exchange *exchange, const struct route *route)
 	struct loop *loop = exchange->loop;
 	struct target *target = &loop->target;
 
-	request->method = http_method_str((enum http_method)exchange->message->parser.method);
+	request->method = llhttp_method_name((llhttp_method_t)exchange->message->parser.method);
 	request->path = target->path;
 	request->rest = route && route->prefix ? target->path + route->size : "";
 	memcpy(loop->query, target->query, target->query_size);
@@ -153,8 +153,8 @@ int bm_http_route(struct bm_http_server *server, const char *methods, const char
 		size_t size = strcspn(name, ", "), i = 0;
 
 		while (i < sizeof(in_order) / sizeof(*in_order) &&
-		       (strlen(http_method_str(in_order[i])) != size ||
-			memcmp(http_method_str(in_order[i]), name, size) != 0))
+		       (strlen(llhttp_method_name(in_order[i])) != size ||
+			memcmp(llhttp_method_name(in_order[i]), name, size) != 0))
 			i++;
 		if (i == sizeof(in_order) / sizeof(*in_order))
 			return -BM_EINVAL;

@@ -61,7 +61,8 @@ class Linux:
     module: str = ""  # parameters of virtio_blk
     workloads: tuple = tuple(WORKLOADS)
     rounds: int = ROUNDS
-    timeout: int = 240
+    timeout: int = 90
+    tries: int = 4  # a round that fails so often fails the figures; 1: it is left out
 
 
 URING = "--ioengine=io_uring --fixedbufs --registerfiles"
@@ -70,7 +71,7 @@ LINUXES = [
     Linux("io_uring", URING),
     # Queues that Debian's kernel does not have by itself, and polls as we do. For information: on one
     # core of this QEMU it hangs now and then, with requests that it splits always.
-    Linux("polled", f"{URING} --hipri", "nvme.poll_queues=1", "poll_queues=1", ("1", "32"), 2, 90),
+    Linux("polled", f"{URING} --hipri", "nvme.poll_queues=1", "poll_queues=1", ("1", "32"), 2, tries=1),
 ]
 
 
@@ -144,6 +145,26 @@ def theirs(cache, work, variant):
     return values
 
 
+def try_theirs(bench, variant):
+    """
+    theirs(), once more if the guest hangs; None: this round is left out.
+
+    Linux tells QEMU's NVMe device of new commands by a word in memory and rings the doorbell only
+    if the device says that it does not look there (NVMe 1.4, 7.13). QEMU 7.2 now and then takes such
+    a command for good with 32 of them under way: "I/O timeout, aborting", and nothing comes any
+    more. Our driver always rings.
+    """
+    for number in range(variant.tries):
+        try:
+            return theirs(bench.work / "linux", bench.work, variant)
+        except BenchError as error:
+            print(f"bench: Linux with {variant.name} has failed, try {number + 1} of {variant.tries}: "
+                  f"{str(error).splitlines()[0][:60]}", file=sys.stderr)
+            if number + 1 == variant.tries > 1:
+                raise
+    return None
+
+
 def measure_all(bench):
     """{who: {(device, workload): requests a second}}, "best" among them: Linux's best."""
     note_load()
@@ -156,20 +177,16 @@ def measure_all(bench):
     for number in range(ROUNDS):
         runs["ours"].append(ours(image, bench.work))
         for variant in [v for v in LINUXES if number < v.rounds]:
-            try:
-                runs[variant.name].append(theirs(bench.work / "linux", bench.work, variant))
-            except BenchError as error:
-                if variant.name != "polled":
-                    raise
-                print(f"bench: Linux with {variant.name} is left out of a round: "
-                      f"{str(error).splitlines()[0][:200]}", file=sys.stderr)
+            result = try_theirs(bench, variant)
+            if result:
+                runs[variant.name].append(result)
     medians = {name: {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
                for name, rounds in runs.items() if rounds}
     for device, name in medians["ours"]:
         told = ", ".join(f"{who} {medians[who][device, name]:.0f}" for who in names
                          if (device, name) in medians.get(who, ()))
         print(f"bench: {device}: {WORKLOADS[name].title}, a second: {told}", file=sys.stderr)
-    medians["best"] = {key: max(medians[v.name][key] for v in LINUXES if v.name != "polled")
+    medians["best"] = {key: max(medians[v.name][key] for v in LINUXES if v.tries > 1)
                        for key in medians["ours"]}
     return medians
 
