@@ -123,6 +123,8 @@ static int on_field(llhttp_t *parser, const char *at, size_t size)
 		message->in_trailer = true;
 		return 0;
 	}
+	if (!size)
+		return refuse(message, 400);
 	if (head->count == message->max_headers)
 		return refuse(message, 431);
 	uint32_t number = head->count++;
@@ -319,7 +321,9 @@ int message_head(struct message *message, char *base, size_t size)
 		return status;
 	if (used != size && !message->complete)
 		return 400;
-	return message->has_head ? 0 : 400;
+	if (message->has_head)
+		return 0;
+	return message->parser.method == HTTP_PRI ? 505 : 400; /* how HTTP/2 begins */
 }
 
 int message_body(struct message *message, const char *data, size_t size, size_t *used)

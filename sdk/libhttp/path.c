@@ -19,6 +19,16 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* Characters that stand for themselves: all but controls, which are refused, and / ? % # and the
+ * backslash. A bit for each below 128; those above are plain. */
+static inline bool is_plain(unsigned char c)
+{
+	static const uint64_t plain[4] = {UINT64_C(0x7fff7fd700000000),
+					  UINT64_C(0x7fffffffefffffff), UINT64_MAX, UINT64_MAX};
+
+	return plain[c >> 6] >> (c & 63) & 1;
+}
+
 /* At the end of a segment: takes "." and ".." back. Returns the new end; NULL: above the root. */
 static char *end_segment(char *start, char *segment, char *end)
 {
@@ -66,6 +76,10 @@ int path_canonical(struct target *to, const char *target, size_t size)
 	for (; at < end; at++) {
 		unsigned char c = (unsigned char)*at;
 
+		if (is_plain(c)) {
+			*out++ = (char)c;
+			continue;
+		}
 		if (c == '?') {
 			to->query = at + 1;
 			to->query_size = (size_t)(end - at - 1);
@@ -130,10 +144,12 @@ bool path_encode(struct buffer *to, const char *path, size_t size)
 
 bool path_hidden(const char *path)
 {
-	for (const char *dot = path; (dot = strstr(dot, "/.")); dot++) {
-		size_t size = strcspn(dot + 1, "/");
+	for (const char *at = path; *at; at++) {
+		if (at[0] != '/' || at[1] != '.')
+			continue;
+		size_t size = strcspn(at + 1, "/");
 
-		if (dot != path || size != 11 || memcmp(dot + 1, ".well-known", 11) != 0)
+		if (at != path || size != 11 || memcmp(at + 1, ".well-known", 11) != 0)
 			return true;
 	}
 	return false;

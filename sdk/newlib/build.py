@@ -36,7 +36,7 @@ DEFINES = """
 """.split()
 
 # What libbaremetal replaces.
-REPLACED = "malloc calloc signal abort lock remove arc4random getreent setjmp __atexit __call_atexit".split()
+REPLACED = "malloc calloc signal memchr memcmp memcpy memmove memset abort lock remove arc4random getreent setjmp __atexit __call_atexit".split()
 
 # Folders that configure leaves out for this host, but whose files need nothing special; and two
 # that run more than 32 exit handlers only if they believe malloc() to be somebody else's.

@@ -476,13 +476,13 @@ static void test_refusals(void)
 	    {POST "Transfer-Encoding: chunked\r\n\r\n1x\r\nx\r\n0\r\n\r\n", 400},
 	    {POST "Transfer-Encoding: chunked\r\n\r\n\r\n", 400},
 	    {POST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nx", 400},
-	    {POST "Transfer-Encoding: chunked\r\n\r\nfffffffffffffff0\r\nx", 400},
+	    {POST "Transfer-Encoding: chunked\r\n\r\nfffffffffffffff0\r\nx", 413},
 	    {POST "Transfer-Encoding: chunked\r\n\r\n1389\r\nx", 413},
 	    {POST "Expect: 200-ok\r\n\r\n", 417},
 	    {"\r\n\n" GET "\r\n", 400},
 	    {"\n" GET "\r\n", 400},
 	    {"\026\003\001\002\r\n\r\n", 501}, /* TLS */
-	    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 501},
+	    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
 	};
 	struct bm_http_server *server = make_server();
 
