@@ -221,7 +221,8 @@ static void exchange_begin(struct exchange *exchange, struct connection *connect
 	exchange->message = message;
 	exchange->head_only = message->has_head && message->parser.method == HTTP_HEAD;
 	exchange->keep_alive =
-	    message->has_head && message->keep_alive && !connection->loop->stopping;
+	    message->has_head && message->keep_alive &&
+	    !atomic_load_explicit(&connection->loop->server->stop, memory_order_relaxed);
 	exchange->sent = exchange->failed = false;
 	exchange->status = 200;
 	exchange->error = 0;
