@@ -37,6 +37,7 @@ DEFINES = """
 
 # What libbaremetal replaces.
 REPLACED = "malloc calloc signal memchr memcmp memcpy memmove memset abort lock remove arc4random getreent setjmp __atexit __call_atexit".split()
+REPLACED_MATH = "hypotl nanl sqrtl".split()
 
 # Folders that configure leaves out for this host, but whose files need nothing special; and two
 # that run more than 32 exit handlers only if they believe malloc() to be somebody else's.
@@ -153,6 +154,8 @@ def build(options, flags):
         run([options.ar, "rcsD", str(libraries / "libc.a"), *extra], log)
         run([options.ar, "dD", str(libraries / "libc.a"),
              *(f"lib_a-{name}.o" for name in REPLACED)], log)
+        run([options.ar, "dD", str(libraries / "libm.a"),
+             *(f"lib_a-{name}.o" for name in REPLACED_MATH)], log)
         final = out / "sysroot"
         shutil.rmtree(final, ignore_errors=True)
         shutil.copytree(include, final / "usr" / "include")

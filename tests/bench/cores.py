@@ -176,6 +176,12 @@ def speedup_malloc(bench):
     return malloc_speedup(bench, "")
 
 
+@figure("speedup-malloc-wide", "times", 1.9, default=False, at_least=True)
+def speedup_malloc_wide(bench):
+    """the same with blocks of 256 to 4,095 bytes"""
+    return malloc_speedup(bench, "wide")
+
+
 @figure("speedup-malloc-newlib", "times", default=False)
 def speedup_malloc_newlib(bench):
     """the same without the caches of the cores, for comparison"""

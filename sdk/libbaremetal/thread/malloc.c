@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc() that scales with cores: each core keeps small blocks of its own in front of Newlib's
- * malloc(). Linked into programs with threads alone; system/memory.c calls it.
+ * malloc() that scales with cores: each core keeps blocks of up to 32 KiB of its own in front of
+ * Newlib's malloc(). Linked into programs with threads alone; system/memory.c calls it. Larger ones
+ * are Newlib's alone, under its lock: who takes so much at once also does something with it.
  *
  * Nothing pre-empts, so a core's lists need no lock: only taking and giving back a batch of
  * blocks goes through Newlib's, and may make a thread leave the core. All blocks are
@@ -20,10 +21,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNIT    16 /* sizes of Newlib's chunks, which have a header of 8 bytes */
-#define CLASSES 33 /* chunks of up to 512 bytes are kept */
-#define BATCH   16 /* blocks that are taken at once */
-#define KEPT    48 /* of a class at most; then so many are given back that a batch is left */
+/*
+ * A block's class is that of its chunk, which is a multiple of 16 and 8 bytes more than what it
+ * holds: each multiple is one up to FINE, then there are four to a doubling.
+ */
+#define UNIT       16
+#define FINE       512
+#define MOST       32768
+#define FIRST_WIDE (FINE / UNIT + 1)
+#define CLASSES    (FIRST_WIDE + 4 * 6)
+
+/* At most so many are taken at once, and three times as many kept. */
+#define BATCH       16
+#define BATCH_BYTES 24576 /* of those above FINE; fewer where there is little memory a core */
 
 struct block {
 	struct block *next;
@@ -36,8 +46,38 @@ struct cache {
 
 static struct cache *caches; /* one a lane */
 
+static uint8_t batches[CLASSES];
+
+/* The least class whose chunks have so many bytes: more than FINE. */
+static size_t wide_class(size_t chunk)
+{
+	unsigned top = 63 - (unsigned)__builtin_clzl(chunk - 1); /* from 9 on */
+
+	return FIRST_WIDE + (top - 9) * 4 + ((chunk - 1) >> (top - 2) & 3);
+}
+
+static size_t chunk_of(size_t class)
+{
+	size_t wide = class - FIRST_WIDE;
+
+	return class < FIRST_WIDE ? class * UNIT : (size_t)(5 + wide % 4) << (7 + wide / 4);
+}
+
 void thread_malloc_start(void)
 {
+	struct bm_memory_info info;
+	size_t bytes;
+
+	bm_memory_info(&info);
+	/* All that all cores keep shall be an eighth of memory at most. */
+	bytes = info.heap_limit / 8 / lane_count / (4 * 6) / 3;
+	if (bytes > BATCH_BYTES)
+		bytes = BATCH_BYTES;
+	for (size_t class = 2; class < CLASSES; class ++) {
+		size_t fit = bytes / chunk_of(class);
+
+		batches[class] = class < FIRST_WIDE || fit > BATCH ? BATCH : (uint8_t)fit;
+	}
 	caches = memalign(64, lane_count * sizeof(*caches));
 	if (caches)
 		memset(caches, 0, lane_count * sizeof(*caches));
@@ -73,8 +113,8 @@ static __attribute__((noinline)) void *refill(size_t class, size_t size)
 
 	__malloc_lock(reent);
 	mine = _malloc_r(reent, size);
-	for (int i = 1; mine && i < BATCH; i++) {
-		block = _malloc_r(reent, class * UNIT - 8);
+	for (uint32_t i = 1, count = batches[class]; mine && i < count; i++) {
+		block = _malloc_r(reent, chunk_of(class) - 8);
 		if (!block)
 			break;
 		block->next = list;
@@ -88,12 +128,12 @@ static __attribute__((noinline)) void *refill(size_t class, size_t size)
 	return mine;
 }
 
-static __attribute__((noinline)) void give_back(struct cache *cache, size_t class)
+static __attribute__((noinline)) void give_back(struct cache *cache, size_t class, uint32_t left)
 {
 	struct _reent *reent = _REENT;
 	struct block *list = NULL, *block;
 
-	while (cache->count[class] > BATCH) {
+	while (cache->count[class] > left) {
 		block = pop(cache, class);
 		block->next = list;
 		list = block;
@@ -106,32 +146,65 @@ static __attribute__((noinline)) void give_back(struct cache *cache, size_t clas
 	__malloc_unlock(reent);
 }
 
+/* Newlib has no memory: what this core keeps may be enough. */
+static __attribute__((noinline)) void *malloc_at_last(size_t size)
+{
+	for (size_t class = 2; class < CLASSES; class ++)
+		give_back(my_cache(), class, 0);
+	return _malloc_r(_REENT, size);
+}
+
+static __attribute__((noinline)) void *malloc_wide(size_t size)
+{
+	struct cache *cache;
+	size_t class;
+	void *block;
+
+	if (!caches)
+		return _malloc_r(_REENT, size);
+	if (size > MOST - 8) {
+		block = _malloc_r(_REENT, size);
+		return block ? block : malloc_at_last(size);
+	}
+	class = wide_class(size + 8);
+	cache = my_cache();
+	if (cache->first[class])
+		return pop(cache, class);
+	block = refill(class, chunk_of(class) - 8);
+	return block ? block : malloc_at_last(size);
+}
+
 void *thread_malloc(size_t size)
 {
 	size_t class = size > UNIT + 8 ? (size + 8 + UNIT - 1) / UNIT : 2;
 	struct cache *cache;
+	void *block;
 
-	if (size > (CLASSES - 1) * UNIT - 8 || !caches)
-		return _malloc_r(_REENT, size);
+	if (size > FINE - 8 || !caches)
+		return malloc_wide(size);
 	cache = my_cache();
-	return cache->first[class] ? pop(cache, class) : refill(class, size);
+	if (cache->first[class])
+		return pop(cache, class);
+	block = refill(class, size);
+	return block ? block : malloc_at_last(size);
 }
 
 void thread_free(void *pointer)
 {
+	size_t chunk, class;
 	struct cache *cache;
-	size_t class;
 
 	if (!pointer)
 		return;
 	/* What the block may hold, rounded down to a class: it may be more than was asked for. */
-	class = (malloc_usable_size(pointer) + 8) / UNIT;
+	chunk = malloc_usable_size(pointer) + 8;
+	class = chunk <= FINE ? chunk / UNIT : chunk <= MOST ? wide_class(chunk + 1) - 1 : CLASSES;
 	if (class >= CLASSES || class < 2 || !caches) {
 		_free_r(_REENT, pointer);
 		return;
 	}
 	cache = my_cache();
 	push(cache, class, pointer);
-	if (cache->count[class] > KEPT)
-		give_back(cache, class);
+	if (cache->count[class] > 3u * batches[class])
+		give_back(cache, class, batches[class]);
 }

@@ -8,6 +8,7 @@ name that the guest gives to something of its own.
 """
 
 import os
+import re
 import stat
 import tarfile
 from collections import namedtuple
@@ -21,6 +22,9 @@ GUEST_FOLDERS = (b"tmp", b"dev")
 GUEST_DEVICES = tuple(b"dev/" + name for name in (
     b"null", b"zero", b"full", b"urandom", b"random", b"console", b"tty", b"stdin", b"stdout",
     b"stderr"))
+
+
+DISK = re.compile(rb"disk[0-9]+")  # places of disks with BMFS, where there are any
 
 
 def source_date_epoch():
@@ -56,6 +60,9 @@ def walk(folder):
                 what = "device" if child_name in GUEST_DEVICES else "folder"
                 tell(f"left out: {shown(child)} (the guest has a {what} of its own there)")
                 continue
+            if DISK.fullmatch(child_name):
+                tell(f"{shown(child)} is hidden from a guest that has a disk with files: "
+                     f"/{shown(child_name)} is its place")
             yield child_name, child, info
             if kind == stat.S_IFDIR:
                 yield from visit(child, child_name + b"/")

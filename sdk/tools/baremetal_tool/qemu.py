@@ -52,11 +52,29 @@ def kind_of(path):
         elf.check_app()
         return "app"
     if volume == b"CD001":
+        check_whole(path, "iso")
         return "iso"
     if start[510:512] == b"\x55\xaa":
+        check_whole(path, "disk")
         return "disk"
     raise Problem(f"{shown(path)} is neither an image nor an application",
                   "give what `baremetal image` or your project's build made")
+
+
+def check_whole(path, kind):
+    """Refuse an image that has lost its end: a firmware would search in it for ever."""
+    with open(path, "rb") as file:
+        if kind == "iso":  # ECMA-119 8.4.8, 8.4.12: blocks of the volume, bytes of one
+            file.seek(32768)
+            volume = file.read(2048).ljust(2048, b"\0")
+            end = struct.unpack_from("<I", volume, 80)[0] * struct.unpack_from("<H", volume, 128)[0]
+        else:
+            start, count = struct.unpack_from("<II", file.read(512), 446 + 8)
+            end = (start + count) * 512
+        size = file.seek(0, os.SEEK_END)
+    if size < end:
+        raise Problem(f"{shown(path)} is cut short: {size:,} of {end:,} bytes are there",
+                      "copy it once more, or make it again")
 
 
 def firmware_of(path, kind):
@@ -284,12 +302,19 @@ def boot_medium(path, kind, snapshot=False):
             "-device", f"{device},drive=medium,bootindex=0"]
 
 
+COMMAND_LINE_MAX = 4095  # bytes (kernel/boot/command_line.h)
+
+
 def pass_words(words, kind):
     """QEMU's arguments that hand words to the kernel's command line."""
     if not words:
         return []
     if kind in ("elf", "kernel"):
-        return ["-append", os.fsdecode(join_words(words))]
+        line = join_words(words)
+        if len(line) > COMMAND_LINE_MAX:  # QEMU's own loader may hang with much more
+            raise Usage(f"these arguments are {len(line):,} bytes long; the kernel takes {COMMAND_LINE_MAX:,}",
+                        "put them into a file of the boot filesystem (--root)")
+        return ["-append", os.fsdecode(line)]
     text = grub.FAMILY_PREFIX + grub.grub_words(words)
     if len(os.fsencode(text)) > GRUB_WORDS_MAX:
         raise Problem(f"these arguments are {len(text)} bytes long; GRUB takes {GRUB_WORDS_MAX}",

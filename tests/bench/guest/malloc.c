@@ -4,8 +4,9 @@
  *
  *     malloc            through the cores' caches, as programs have it
  *     malloc newlib     through Newlib's malloc alone
+ *     malloc wide       through the caches, blocks of 256 to 4,095 bytes
  *
- * Each thread holds 64 blocks of 16 to 255 bytes, and replaces one at random. Prints NAME=NUMBER
+ * Each thread holds 64 blocks, of 16 to 255 bytes, and replaces one at random. Prints NAME=NUMBER
  * lines.
  */
 #include <pthread.h>
@@ -20,6 +21,7 @@
 #define ROUNDS 600 /* of which the best counts: what else the host does only slows */
 
 static int newlib_alone;
+static uint32_t least = 16, most = 255;
 
 static void *pairs(void *argument)
 {
@@ -28,7 +30,7 @@ static void *pairs(void *argument)
 
 	for (int i = 0; i < PAIRS; i++) {
 		random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
-		uint32_t r = random >> 33, size = 16 + r / HELD % 240;
+		uint32_t r = random >> 33, size = least + r / HELD % (most - least + 1);
 		void **place = &held[r % HELD];
 
 		if (newlib_alone) {
@@ -64,6 +66,8 @@ int main(int argc, char **argv)
 	uint64_t one = 0, all = 0;
 
 	newlib_alone = argc > 1 && !strcmp(argv[1], "newlib");
+	if (argc > 1 && !strcmp(argv[1], "wide"))
+		least = 256, most = 4095;
 	for (int round = 0; round < (newlib_alone ? ROUNDS / 10 : ROUNDS); round++) {
 		uint64_t now_one = speed(1), now_all = speed(cores);
 

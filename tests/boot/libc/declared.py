@@ -46,20 +46,28 @@ def main():
                 match = re.match(rf"/\* {re.escape(str(include))}/(\S+?):\d+:.*?\*/ extern .*?(\w+) \(", line)
                 if match:
                     declared.setdefault(match[2], match[1])
-    symbols = subprocess.run(["nm", "-g", "--defined-only", *map(str, library.glob("*.a"))],
-                             capture_output=True, text=True).stdout
-    defined = set(re.findall(r" [A-Za-z] (\w+)$", symbols, re.M))
+    holders = {}
+    for archive in sorted(library.glob("*.a")):
+        symbols = subprocess.run(["nm", "-g", "--defined-only", str(archive)], capture_output=True, text=True).stdout
+        for kind, name in re.findall(r" ([A-Za-z]) (\w+)$", symbols, re.M):
+            holders.setdefault(name, {})[archive.name] = kind
+    defined = set(holders)
+    # Which of two is taken depends on what else a program calls; both, and it does not link.
+    double = sorted((n, a) for n, a in holders.items() if "libbaremetal.a" in a and len(a) > 1
+                    and set(a.values()) <= set("TDBR"))
     missing = sorted(n for n in declared if n not in defined and not OPTIONAL.match(n))
     unknown = [n for n in missing if not any(re.fullmatch(p, n) for p in MISSING)]
     idle = [p for p in MISSING if not any(re.fullmatch(p, n) for n in missing)]
     for text in broken:
         print(text)
+    for name, archives in double:
+        print(f"{name}() is in {' and in '.join(archives)}")
     for name in unknown:
         print(f"{name}() is declared in <{declared[name]}> and in no library")
     for pattern in idle:
         print(f"nothing is missing for the listed {pattern}")
     print(f"{len(declared)} functions declared, {len(missing)} known to be missing or not found")
-    return 1 if broken or unknown or idle or len(declared) < 500 else 0
+    return 1 if broken or double or unknown or idle or len(declared) < 500 else 0
 
 
 if __name__ == "__main__":

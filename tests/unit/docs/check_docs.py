@@ -10,6 +10,7 @@ Checks each *.md file of the tree:
              mentioned somewhere
   options    Meson's -Dname=value; the kernel's words bm.name=; ./bench's figures
   functions  bm_name(), against the public headers
+  installed  sdk/docs/meson.build names each document of that folder
 
 Reads text only: whether a command works is for other tests.
 """
@@ -247,6 +248,9 @@ def main():
     tree = sys.argv[1]
     checker = Checker(tree, tool_help(tree))
     wrong = checker.run()
+    listed = Path(tree, "sdk/docs/meson.build").read_text()
+    wrong += [f"sdk/docs/{path.name}: sdk/docs/meson.build does not install it"
+              for path in sorted(Path(tree, "sdk/docs").glob("*.md")) if f"'{path.name}'" not in listed]
     print("\n".join(wrong))
     print(f"{len(documents(tree))} documents, {checker.checked} names, {len(wrong)} complaints")
     return 1 if wrong or checker.checked < 100 else 0
