@@ -266,6 +266,7 @@ void config_start(void)
 	unsigned number = 0;
 
 	netif_add_ext_callback(&callback, status_changed);
+	syslog_start();
 	patient_until = bm_time_monotonic() + PATIENCE_MS * UINT64_C(1000000);
 	/* lwIP puts the newest first. */
 	for (u8_t index = 1; index < UINT8_MAX; index++) {
@@ -293,7 +294,7 @@ void config_start(void)
 
 /* ---- Waiting ---- */
 
-static bool can_reach(const ip_addr_t *destination)
+bool config_reaches(const ip_addr_t *destination)
 {
 	ip_addr_t any;
 	struct netif *netif;
@@ -318,7 +319,7 @@ static int no_address(int error)
 
 int config_wait(const ip_addr_t *destination)
 {
-	while (!can_reach(destination)) {
+	while (!config_reaches(destination)) {
 		int error = net_wait(&changes, patient_until);
 
 		if (error)

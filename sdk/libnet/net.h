@@ -73,6 +73,12 @@ void config_start(void); /* after interfaces_start(): give all of them their add
 /* Before something is sent there: wait for an address to send from. With the lock. */
 int config_wait(const ip_addr_t *destination);
 int config_wait_any(void); /* for DNS */
+bool config_reaches(const ip_addr_t *destination); /* now */
+
+/* syslog.c: with the core lock. */
+void syslog_start(void);
+bool syslog_is_wanted(void);
+void syslog_second(void); /* once a second, if it is wanted */
 
 /* ---- timers.c ---- */
 

@@ -101,6 +101,7 @@ static struct cyclic {
     {ND6_TMR_INTERVAL, nd6_tmr, NULL, 0, false},
     {IP6_REASS_TMR_INTERVAL, ip6_reass_tmr, NULL, 0, false},
     {DHCP_COARSE_TIMER_MSECS, dhcp_coarse_tmr, NULL, 0, false},
+    {1000, syslog_second, syslog_is_wanted, 0, false},
 };
 #define CYCLICS (sizeof(cyclics) / sizeof(cyclics[0]))
 enum { TCP_CYCLIC = 0 };
