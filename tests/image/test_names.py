@@ -76,6 +76,16 @@ class Names(support.Case):
         self.assertNotRegex(done.err, r"(loop|outside|/link) ")
         self.assertEqual(counts(self.good(boot(image)).out), wc(self.path("root")))
 
+    def test_place_of_a_disk(self):
+        """A folder that a disk will lie over is taken, and told of."""
+        self.write("root/disk0/file", b"one two\n")
+        self.write("root/disks/file", b"one two\n")
+        image = self.path("x.elf")
+        done = self.good(tool("image", "-q", "-f", "elf", "-o", image, "--root", self.path("root"), part("WORDCOUNT")))
+        self.assertRegex(done.err, r"disk0 is hidden from a guest that has a disk")
+        self.assertNotIn("disks", done.err)
+        self.assertEqual(counts(self.good(boot(image)).out), wc(self.path("root")))
+
     def test_unreadable_file(self):
         self.write("root/secret", b"x")
         os.chmod(self.path("root/secret"), 0)

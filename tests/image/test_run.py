@@ -80,6 +80,15 @@ class Ends(support.Case):
             self.good(boot(both), 42)
             self.good(boot("--uefi", both), 42)
 
+    def test_cut_short(self):
+        """An image without its end: a firmware would wait for ever."""
+        for form in ("iso", "disk"):
+            image = self.image(form)
+            size = os.path.getsize(image)
+            for left in (size * 2 // 5, 40 << 10):
+                os.truncate(image, left)
+                self.problem(boot(image), f"is cut short: {left:,} of", "make it again", status=125)
+
     def test_qemu_fails(self):
         self.problem(boot("--memory", "900000G", self.elf), "QEMU failed", status=125)
 
