@@ -75,7 +75,7 @@ _Noreturn void kernel_main(uint32_t protocol, uint32_t address, uint64_t tsc)
 	console_init_early();
 	read_boot_info(protocol, address);
 	find_free_memory();
-	display_init(&boot_info.framebuffer);
+	display_init(&boot_info);
 	console_init(boot_info.vga_text, true);
 	acpi_init(boot_info.rsdp, boot_info.protocol == BM_BOOT_MULTIBOOT2 && !boot_info.efi);
 	time_init(tsc);
