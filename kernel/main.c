@@ -40,23 +40,49 @@ static void read_boot_info(uint32_t protocol, uint32_t address)
 		    "the command multiboot2";
 }
 
+/* The first thing that is wrong is what is said. */
+static void unusable(const char *error)
+{
+	if (!boot_info.error)
+		boot_info.error = error;
+}
+
+/* A loader may write to where there is no memory: what it put there is lost. */
+static void keep_module(uint64_t start, uint64_t size, uint64_t memory_end)
+{
+	if (start + size > memory_end && !boot_info.ranges_cut)
+		unusable("not enough memory: the program or its files lie beyond its end: "
+			 "give the machine more");
+	physical_reserve(start, size);
+}
+
 static void find_free_memory(void)
 {
 	extern char kernel_image_start[], kernel_image_end[];
-	physical_init(boot_info.ranges, boot_info.range_count);
+	uint64_t limit = page_physical_limit(), end = 0;
+	if (limit > LAYOUT_RAM_LIMIT)
+		limit = LAYOUT_RAM_LIMIT;
+	boot_info.ranges_beyond = physical_init(boot_info.ranges, boot_info.range_count, limit);
+	if (physical.count)
+		end = physical.ranges[physical.count - 1].start +
+		      physical.ranges[physical.count - 1].size;
+	else
+		unusable("the loader's memory map has no usable memory");
 	physical_reserve(0, PAGE_SIZE);
 	physical_reserve((uint64_t)kernel_image_start, kernel_image_end - kernel_image_start);
 	physical_reserve(boot_info.loader_data.start, boot_info.loader_data.size);
 	/* PVH's lies on its own, and is read once more. */
 	physical_reserve(boot_info.command_line, boot_info.command_line_size);
 	for (size_t i = 0; i < boot_info.module_count; i++)
-		physical_reserve(boot_info.modules[i].start, boot_info.modules[i].size);
-	physical_reserve(bundle_slot.physical, bundle_slot.size);
+		keep_module(boot_info.modules[i].start, boot_info.modules[i].size, end);
+	keep_module(bundle_slot.physical, bundle_slot.size, end);
 }
 
 /* What nothing can go on without. Screens are up, so that the sentence is seen. */
 static void check_machine(void)
 {
+	if (boot_info.ranges_beyond)
+		log_warning("memory map: what cannot be addressed is left out");
 	if (boot_info.error)
 		refuse("%s", boot_info.error);
 	if (!cpu_features.nx)
@@ -75,7 +101,7 @@ _Noreturn void kernel_main(uint32_t protocol, uint32_t address, uint64_t tsc)
 	console_init_early();
 	read_boot_info(protocol, address);
 	find_free_memory();
-	display_init(&boot_info.framebuffer);
+	display_init(&boot_info);
 	console_init(boot_info.vga_text, true);
 	acpi_init(boot_info.rsdp, boot_info.protocol == BM_BOOT_MULTIBOOT2 && !boot_info.efi);
 	time_init(tsc);

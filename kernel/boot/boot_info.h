@@ -45,7 +45,8 @@ struct boot_info {
 	struct boot_framebuffer framebuffer;
 	size_t range_count; /* RAM that the firmware calls usable, unsorted */
 	struct boot_range ranges[BOOT_RANGES_MAX];
-	bool ranges_cut; /* the map had more usable entries than are kept */
+	bool ranges_cut;    /* the map had more usable entries than are kept */
+	bool ranges_beyond; /* some of it lies beyond what can be mapped: main.c */
 	size_t module_count;
 	struct boot_range modules[BOOT_MODULES_MAX];
 	struct boot_range loader_data; /* the loader's own structures: not free */

@@ -124,7 +124,7 @@ void multiboot2_parse(uint64_t physical, boot_map *map, struct boot_info *info)
 	}
 	info->loader_data = (struct boot_range){physical, total};
 
-	bool screen_known = false;
+	bool screen_known = false, memory_known = false;
 	uint32_t left = total - sizeof *header;
 	const uint8_t *at = (const uint8_t *)(header + 1);
 	while (left >= sizeof(struct tag)) {
@@ -157,6 +157,7 @@ void multiboot2_parse(uint64_t physical, boot_map *map, struct boot_info *info)
 			break;
 		}
 		case TAG_MEMORY_MAP:
+			memory_known = true;
 			parse_memory_map((const void *)tag, info);
 			break;
 		case TAG_FRAMEBUFFER:
@@ -181,6 +182,8 @@ void multiboot2_parse(uint64_t physical, boot_map *map, struct boot_info *info)
 		at += step;
 		left -= step;
 	}
+	if (!memory_known && !info->error)
+		info->error = "the boot loader gave no memory map";
 	if (!screen_known)
 		info->vga_text = !info->efi;
 }

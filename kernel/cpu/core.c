@@ -6,7 +6,7 @@
  *
  *   + 0x0001000  struct core, with its queues
  *   + 0x0100000  exception stack, + 0x0104000 interrupt stack, + 0x0108000 NMI stack
- *   + 0x0200000  task stack, up to 8 MiB
+ *   + 0x0200000  task stack, up to 1 MiB
  */
 #include "cpu/core.h"
 #include <string.h>
@@ -85,6 +85,9 @@ void core_init(void)
 	struct core *core = make_area(0);
 	if (!core)
 		refuse("not enough memory for the first core's data: give the machine more");
+	/* It came from the end of memory, which a loader's map may claim without reason. */
+	if (*(struct core *volatile *)&core->self != core)
+		refuse("the loader's memory map has memory where there is none");
 	core->apic_id = apic_id();
 	core->state = CORE_RELEASED;
 	add_core(core);

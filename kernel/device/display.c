@@ -6,6 +6,7 @@
 #include "device/display.h"
 #include "boot/boot_info.h"
 #include "console/console.h"
+#include "console/log.h"
 #include "memory/page.h"
 #include <string.h>
 
@@ -30,14 +31,31 @@ static bool usable(const struct boot_framebuffer *fb)
 	       colour_fits(fb, fb->blue_position, fb->blue_size);
 }
 
-/* Not a part of kernel_main(): so that its size can be told (./bench kernel-size). */
-__attribute__((noinline)) void display_init(const struct boot_framebuffer *fb)
+/* Clearing a framebuffer that lies in RAM would clear the kernel, or what the program keeps there.
+ */
+static bool in_memory(const struct boot_info *info, uint64_t start, uint64_t size)
 {
+	for (size_t i = 0; i < info->range_count; i++) {
+		const struct boot_range *r = &info->ranges[i];
+		if (start - r->start < r->size || (r->size && r->start - start < size))
+			return true;
+	}
+	return false;
+}
+
+/* Not a part of kernel_main(): so that its size can be told (./bench kernel-size). */
+__attribute__((noinline)) void display_init(const struct boot_info *info)
+{
+	const struct boot_framebuffer *fb = &info->framebuffer;
 	if (!usable(fb))
 		return;
+	uint64_t size = (uint64_t)fb->pitch * fb->height;
+	if (in_memory(info, fb->phys, size)) {
+		log_warning("display: the framebuffer at 0x%lx lies in memory, left out", fb->phys);
+		return;
+	}
 	display = (struct bm_display){
-	    .pixels = (uint8_t *)page_map_device(fb->phys, (uint64_t)fb->pitch * fb->height,
-						 PAGE_WRITE_COMBINE),
+	    .pixels = (uint8_t *)page_map_device(fb->phys, size, PAGE_WRITE_COMBINE),
 	    .phys = fb->phys,
 	    .width = fb->width,
 	    .height = fb->height,

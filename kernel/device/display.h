@@ -11,10 +11,10 @@
 
 #define DISPLAY_SIDE_MAX 16384 /* pixels */
 
-struct boot_framebuffer;
+struct boot_info;
 
-/* Map what the loader tells of, if it can be. Before console_init(). */
-void display_init(const struct boot_framebuffer *framebuffer);
+/* Map the framebuffer that the loader tells of, if it can be. Before console_init(). */
+void display_init(const struct boot_info *info);
 
 /* The framebuffer, or NULL. Its geometry and colours keep what <baremetal/display.h> says. */
 const struct bm_display *display_found(void);

@@ -21,12 +21,14 @@
 #define LAYOUT_APP_SIZE   0x004000000000ul /* 256 GiB to choose a base in */
 #define LAYOUT_STACK      0x00c000000000ul
 #define LAYOUT_HEAP       0x010000000000ul
-#define LAYOUT_CORES 0x200000000000ul
-#define LAYOUT_CORE_SIZE 0x1000000ul /* 16 MiB of addresses for each */
-#define LAYOUT_GUARDED 0x300000002000ul /* the pages before stay unmapped */
+#define LAYOUT_CORES      0x200000000000ul
+#define LAYOUT_CORE_SIZE  0x1000000ul /* 16 MiB of addresses for each */
+#define LAYOUT_GUARDED    0x300000002000ul /* the pages before stay unmapped */
 #define LAYOUT_DEVICES    0x400000000000ul
 #define LAYOUT_FIRMWARE   0x600000000000ul
 #define LAYOUT_PHYS_LIMIT 0x200000000000ul /* 32 TiB: the two windows above hold no more */
+/* RAM ends below here, for the heap window to hold it all: that begins within its first GiB. */
+#define LAYOUT_RAM_LIMIT  (LAYOUT_CORES - LAYOUT_HEAP - 0x40000000ul)
 #define LAYOUT_TABLES     0xffffff8000000000ul
 
 #endif

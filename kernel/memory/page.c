@@ -175,12 +175,16 @@ bool page_lookup(uint64_t virtual, uint64_t *physical)
 	return false;
 }
 
+uint64_t page_physical_limit(void)
+{
+	return cpu_features.physical_bits < 45 ? 1ul << cpu_features.physical_bits
+					       : LAYOUT_PHYS_LIMIT;
+}
+
 /* A window where virtual = base + physical. */
 static void *map_at(uint64_t base, uint64_t physical, uint64_t size, unsigned flags)
 {
-	uint64_t limit = LAYOUT_PHYS_LIMIT;
-	if (cpu_features.physical_bits < 45)
-		limit = 1ul << cpu_features.physical_bits;
+	uint64_t limit = page_physical_limit();
 	if (physical >= limit || size > limit - physical)
 		return NULL;
 	uint64_t start = physical & -PAGE_SIZE;

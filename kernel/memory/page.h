@@ -41,6 +41,9 @@ int page_unmap(uint64_t virtual, uint64_t size);
 /* The physical address behind a virtual one, or false if nothing is mapped. */
 bool page_lookup(uint64_t virtual, uint64_t *physical);
 
+/* The first physical address that cannot be mapped: beyond the processor's or the windows. */
+uint64_t page_physical_limit(void);
+
 /*
  * Make a device's registers or memory readable and writable; any address and
  * size. The same place always comes back at the same address. NULL if there is

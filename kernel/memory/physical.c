@@ -36,15 +36,20 @@ static void ranges_insert(size_t at, uint64_t start, uint64_t size)
 	physical.count++;
 }
 
-void physical_init(const struct boot_range *ranges, size_t count)
+bool physical_init(const struct boot_range *ranges, size_t count, uint64_t limit)
 {
+	bool beyond = false;
 	physical.count = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (ranges[i].size > UINT64_MAX - ranges[i].start)
+		uint64_t start = ranges[i].start, end = limit;
+		if (start > limit || ranges[i].size > limit - start)
+			beyond = true; /* or around the end of all addresses */
+		else
+			end = (start + ranges[i].size) & -PAGE_SIZE;
+		if (start >= end)
 			continue;
-		uint64_t start = (ranges[i].start + PAGE_SIZE - 1) & -PAGE_SIZE;
-		uint64_t end = (ranges[i].start + ranges[i].size) & -PAGE_SIZE;
-		if (start < ranges[i].start || start >= end)
+		start = (start + PAGE_SIZE - 1) & -PAGE_SIZE;
+		if (start == end)
 			continue;
 		/* Join with what it touches. */
 		size_t at = 0;
@@ -63,6 +68,7 @@ void physical_init(const struct boot_range *ranges, size_t count)
 		ranges_insert(at, start, end - start);
 	}
 	physical.total = physical_free();
+	return beyond;
 }
 
 void physical_reserve(uint64_t start, uint64_t size)

@@ -24,8 +24,11 @@ struct physical {
 };
 extern struct physical physical;
 
-/* Start from the firmware's map (unsorted, overlapping: both are put right). */
-void physical_init(const struct boot_range *ranges, size_t count);
+/*
+ * Start from the firmware's map (unsorted, overlapping: both are put right). Memory from `limit`
+ * on, a page's border, is left out. Returns whether there was any.
+ */
+bool physical_init(const struct boot_range *ranges, size_t count, uint64_t limit);
 
 /* Take a range out, wherever it lies; parts that are not free are ignored. Rounds outwards to
  * pages. */

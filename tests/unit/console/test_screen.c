@@ -28,6 +28,15 @@ int console_confine(uint32_t rows)
 	return framebuffer.enabled ? confine(rows) : -BM_ENODEV;
 }
 
+static unsigned log_lines;
+
+void log_line(int level, const char *format, ...)
+{
+	(void)level;
+	(void)format;
+	log_lines++;
+}
+
 static bool begin(uint32_t width, uint32_t height, uint32_t padding, uint8_t bits)
 {
 	memset(text, 0, sizeof text);
@@ -56,7 +65,7 @@ static bool begin(uint32_t width, uint32_t height, uint32_t padding, uint8_t bit
 		mode.red_size = mode.blue_size = 5;
 		mode.green_size = 6;
 	}
-	display_init(&mode);
+	display_init(&(struct boot_info){.framebuffer = mode});
 	return framebuffer.enabled = probe(NULL);
 }
 
@@ -276,8 +285,25 @@ int main(void)
 	CHECK(display_info(&info) == -BM_ENODEV && display_take(&info, 0) == -BM_ENODEV);
 	display_release();
 	mode.phys = 0;
-	display_init(&mode);
+	display_init(&(struct boot_info){.framebuffer = mode});
 	CHECK(!display_found() && !probe(NULL));
+
+	/* One that lies in RAM, by one byte or more, is none: with a line that says so. */
+	CHECK(begin(100, 70, 0, 32) && display_found() && !log_lines);
+	const uint64_t size = (uint64_t)mode.pitch * mode.height, end = mode.phys + size;
+	const struct boot_range inside[] = {{mode.phys, size},   {end - 1, 1},   {mode.phys - 1, 2},
+					    {mode.phys + 99, 1}, {0, 1ul << 40}, {0, UINT64_MAX}};
+	for (unsigned i = 0; i < sizeof inside / sizeof *inside; i++) {
+		found.pixels = NULL;
+		display_init(&(struct boot_info){
+		    .framebuffer = mode, .range_count = 2, .ranges = {{0, 0x9f000}, inside[i]}});
+		CHECK(!display_found() && log_lines == i + 1);
+	}
+	free(picture);
+	display_init(&(struct boot_info){.framebuffer = mode,
+					 .range_count = 3,
+					 .ranges = {{0, mode.phys}, {mode.phys, 0}, {end, 1}}});
+	CHECK(display_found() && log_lines == sizeof inside / sizeof *inside);
 
 	/* Colours must lie inside of a pixel. */
 	mode = (struct boot_framebuffer){.phys = 0xfd000000,
@@ -288,17 +314,17 @@ int main(void)
 					 .red_position = 24,
 					 .red_size = 8};
 	free(picture);
-	display_init(&mode);
+	display_init(&(struct boot_info){.framebuffer = mode});
 	CHECK(display_found() && display_info(&info) == 0 && info.red_position == 24);
 	CHECK(!probe(NULL)); /* no room for text, and yet a display */
 	found.pixels = NULL;
 	mode.red_position = 25;
-	display_init(&mode);
+	display_init(&(struct boot_info){.framebuffer = mode});
 	mode.red_position = 0, mode.blue_size = 9;
-	display_init(&mode);
+	display_init(&(struct boot_info){.framebuffer = mode});
 	mode.blue_size = 8, mode.bits_per_pixel = 24, mode.green_position = 250,
 	mode.green_size = 6;
-	display_init(&mode);
+	display_init(&(struct boot_info){.framebuffer = mode});
 	CHECK(!display_found());
 	free(picture);
 	return failures != 0;

@@ -132,6 +132,7 @@ static void test_multiboot2_bad(void)
 	tag(TAG_MODULE, backwards, 8);
 	CHECK(parse().error);
 	start();
+	add_memory_map(24);
 	for (size_t i = 0; i < BOOT_MODULES_MAX; i++)
 		tag(TAG_MODULE, module, 8);
 	CHECK(!parse().error);
@@ -140,9 +141,20 @@ static void test_multiboot2_bad(void)
 	CHECK(info.error && info.module_count == BOOT_MODULES_MAX);
 	/* No end tag: the total size ends it. */
 	start();
+	add_memory_map(24);
 	tag(TAG_COMMAND_LINE, "x", 1); /* not terminated either */
 	info = parse();
 	CHECK(!info.error && info.command_line_size == 1);
+	/* No memory map; but what was wrong before that is what is said. */
+	start();
+	tag(TAG_END, NULL, 0);
+	info = parse();
+	CHECK(info.error && strstr(info.error, "no memory map"));
+	start();
+	tag(TAG_MODULE, backwards, 8);
+	tag(TAG_END, NULL, 0);
+	info = parse();
+	CHECK(info.error && strstr(info.error, "module"));
 	/* An address that is not mapped or not aligned, a total that is a lie. */
 	info = (struct boot_info){0};
 	multiboot2_parse(0, map, &info);

@@ -21,6 +21,7 @@ uint64_t heap_take_frame(void)
 }
 
 #define PAGES 2048ul
+#define LIMIT (1ul << 45)
 static uint8_t model[PAGES];
 
 static void agree(const char *when, unsigned round)
@@ -71,7 +72,7 @@ static void test_random_maps(void)
 				size += (uint64_t)rand() % PAGE_SIZE;
 			ranges[i] = (struct boot_range){start, size};
 		}
-		physical_init(ranges, 24);
+		CHECK(!physical_init(ranges, 24, LIMIT));
 		agree("init", round);
 		CHECK(physical.total == physical_free());
 
@@ -128,13 +129,13 @@ static void test_edges(void)
 	    {UINT64_MAX, UINT64_MAX},
 	    {0x5000, 0x1000},
 	};
-	physical_init(odd, 3);
+	CHECK(physical_init(odd, 3, LIMIT));
 	CHECK(physical.count == 0 && physical.total == 0);
 	CHECK(physical_take(PAGE_SIZE, 0) == 0);
 	bool clean;
 	CHECK(physical_take_table(&clean) == 0);
-	physical_init(odd, 6);
-	CHECK(physical.count >= 1 && physical.ranges[0].start == 0x5000);
+	CHECK(physical_init(odd, 6, LIMIT));
+	CHECK(physical.count == 1 && physical.ranges[0].start == 0x5000);
 	physical_reserve(0, UINT64_MAX);
 	physical_reserve(UINT64_MAX, UINT64_MAX);
 	physical_reserve(UINT64_MAX - 1, 1);
@@ -143,12 +144,12 @@ static void test_edges(void)
 
 	CHECK(physical_take_low() == 0x5000 && physical_take_low() == 0);
 	const struct boot_range high = {0x100000, 0x10000};
-	physical_init(&high, 1);
+	physical_init(&high, 1, LIMIT);
 	CHECK(physical_take_low() == 0);
 
 	/* As many holes as there is room for, and more: ranges are lost, never memory made up. */
 	const struct boot_range all = {0, PAGES * PAGE_SIZE};
-	physical_init(&all, 1);
+	physical_init(&all, 1, LIMIT);
 	uint64_t before = physical_free();
 	for (uint64_t page = 1; page < PAGES; page += 2)
 		physical_reserve(page * PAGE_SIZE, 1);
@@ -158,9 +159,39 @@ static void test_edges(void)
 		CHECK(physical.ranges[i].start / PAGE_SIZE % 2 == 0);
 }
 
+/* What the processor cannot reach is no memory, whatever the map says. */
+static void test_limit(void)
+{
+	const uint64_t limit = 1ul << 40, gib = 1ul << 30;
+	const struct {
+		struct boot_range range;
+		uint64_t size; /* that is left of it */
+		bool beyond;
+	} cases[] = {
+	    {{limit - gib, gib}, gib, false},
+	    {{limit - gib, gib + 1}, gib, true},
+	    {{limit - gib, 2 * gib}, gib, true},
+	    {{limit - gib + 1, 2 * gib}, gib - PAGE_SIZE, true},
+	    {{limit - gib, UINT64_MAX - gib}, gib, true},
+	    {{limit - 1, 2}, 0, true},
+	    {{limit, gib}, 0, true},
+	    {{1ul << 52, gib}, 0, true},
+	    {{0, UINT64_MAX}, limit, true},
+	    {{UINT64_MAX, 1}, 0, true},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		CHECK(physical_init(&cases[i].range, 1, limit) == cases[i].beyond);
+		CHECK(physical.total == cases[i].size);
+		CHECK(physical.count == (cases[i].size != 0));
+		if (physical.count)
+			CHECK(physical.ranges[0].start + physical.ranges[0].size == limit);
+	}
+}
+
 int main(void)
 {
 	test_random_maps();
 	test_edges();
+	test_limit();
 	return unit_status();
 }
