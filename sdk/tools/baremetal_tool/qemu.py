@@ -69,8 +69,11 @@ def check_whole(path, kind):
             volume = file.read(2048).ljust(2048, b"\0")
             end = struct.unpack_from("<I", volume, 80)[0] * struct.unpack_from("<H", volume, 128)[0]
         else:
-            start, count = struct.unpack_from("<II", file.read(512), 446 + 8)
-            end = (start + count) * 512
+            sector = file.read(512)
+            ends = [(start + count) * 512 for kind, start, count in
+                    (struct.unpack_from("<4xB3xII", sector, 446 + 16 * i) for i in range(4))
+                    if kind not in (0, 0xee)]  # none, or GPT's, which covers all there could be
+            end = max(ends, default=0)
         size = file.seek(0, os.SEEK_END)
     if size < end:
         raise Problem(f"{shown(path)} is cut short: {size:,} of {end:,} bytes are there",
