@@ -47,6 +47,13 @@ static void unusable(const char *error)
 		boot_info.error = error;
 }
 
+/*
+ * Of the end of memory, what firmware keeps for itself, which is in no usable range. QEMU does not
+ * know of all of it when it chooses the place of an initrd (SeaBIOS with an NVMe disk), and puts it
+ * there when the firmware has run.
+ */
+#define FIRMWARE_MOST (1ul << 20)
+
 /* A loader may write to where there is no memory: what it put there is lost. */
 static void keep_module(uint64_t start, uint64_t size, uint64_t memory_end)
 {
@@ -74,7 +81,8 @@ static void find_free_memory(void)
 	/* PVH's lies on its own, and is read once more. */
 	physical_reserve(boot_info.command_line, boot_info.command_line_size);
 	for (size_t i = 0; i < boot_info.module_count; i++)
-		keep_module(boot_info.modules[i].start, boot_info.modules[i].size, end);
+		keep_module(boot_info.modules[i].start, boot_info.modules[i].size,
+			    boot_info.protocol == BM_BOOT_PVH ? end + FIRMWARE_MOST : end);
 	keep_module(bundle_slot.physical, bundle_slot.size, end);
 }
 
