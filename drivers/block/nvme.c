@@ -289,6 +289,17 @@ static void leave_out(const struct controller *c, uint32_t nsid, const char *why
 	log_warning("%s: nvme: namespace %u is left out: %s", c->device->name, nsid, why);
 }
 
+/*
+ * Does FUA do what it says? QEMU's controller (hw/nvme/ctrl.c, up to 7.2 at least) answers a write
+ * with FUA as any other, while the data are in the host's cache: only a flush is passed on. So it
+ * is treated as one without FUA, and the block layer has a flush follow.
+ */
+static bool has_fua(const struct bm_device *device)
+{
+	return !(device->vendor == NVME_QEMU_VENDOR && device->device == NVME_QEMU_DEVICE) &&
+	       !(device->vendor == NVME_QEMU_OLD_VENDOR && device->device == NVME_QEMU_OLD_DEVICE);
+}
+
 /* What a namespace is, from its identify data (figure 245). False: it cannot be used. */
 static bool describe(const struct controller *c, uint32_t nsid, struct bm_block_driver *d)
 {
@@ -322,7 +333,8 @@ static bool describe(const struct controller *c, uint32_t nsid, struct bm_block_
 		d->physical_sector_size = (get16(data + NVME_NS_PREFERRED) + 1) << shift;
 	if (d->physical_sector_size & (d->physical_sector_size - 1))
 		d->physical_sector_size = 0;
-	d->flags = BM_BLOCK_HAS_FUA | (c->write_cache ? BM_BLOCK_WRITE_CACHE : 0);
+	d->flags = (has_fua(c->device) ? BM_BLOCK_HAS_FUA : 0) |
+		   (c->write_cache ? BM_BLOCK_WRITE_CACHE : 0);
 	if (data[NVME_NS_ATTRIBUTES] & NVME_NS_ATTRIBUTES_PROTECTED)
 		d->flags |= BM_BLOCK_READ_ONLY;
 	else if (c->commands & NVME_CTRL_ONCS_DATASET)

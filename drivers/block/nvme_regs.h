@@ -12,6 +12,12 @@
 #define NVME_PCI_CLASS 0x010802 /* 2.1.5: mass storage, non-volatile memory, NVM Express */
 #define NVME_PCI_BAR   0        /* 2.1.10: registers and doorbells */
 
+/* QEMU's controller; the older numbers are also those of its property use-intel-id. */
+#define NVME_QEMU_VENDOR     0x1b36
+#define NVME_QEMU_DEVICE     0x0010
+#define NVME_QEMU_OLD_VENDOR 0x8086
+#define NVME_QEMU_OLD_DEVICE 0x5845
+
 /* ---- 3.1: controller registers ---- */
 
 #define NVME_CAP                0x00                             /* 64 bits: capabilities */

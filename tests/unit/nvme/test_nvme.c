@@ -12,6 +12,7 @@
 unsigned checks, failures;
 
 static struct bm_device device;
+static uint16_t vendor, device_id; /* as PCI tells them */
 
 /* ---- Doing requests as the front end would ---- */
 
@@ -30,6 +31,8 @@ static int begin(void)
 {
 	memset(&device, 0, sizeof device);
 	strcpy(device.name, "pci 00:04.0");
+	device.vendor = vendor;
+	device.device = device_id;
 	return probe(&device);
 }
 
@@ -131,6 +134,22 @@ static void test_found(void)
 	for (uint32_t i = 0; i < 8; i++)
 		CHECK(sim.msix_control[i] == NVME_MSIX_MASKED && sim.queues[i + 1].vector == i);
 	sim_end();
+}
+
+/* QEMU's controllers do not heed FUA: the block layer is to have a flush follow. */
+static void test_no_fua(void)
+{
+	static const uint16_t ids[][2] = {{0x1b36, 0x0010}, {0x8086, 0x5845}};
+
+	for (int i = 0; i < 2; i++) {
+		sim_begin();
+		vendor = ids[i][0];
+		device_id = ids[i][1];
+		CHECK(begin() == 0);
+		CHECK(disk(0)->driver.flags == (BM_BLOCK_WRITE_CACHE | BM_BLOCK_HAS_DISCARD));
+		sim_end();
+	}
+	vendor = device_id = 0;
 }
 
 /* Data of every shape that the contract allows, compared byte by byte. */
@@ -907,6 +926,7 @@ int main(void)
 {
 	pages = aligned_alloc(4096, PIECES * 4096ul);
 	test_found();
+	test_no_fua();
 	test_transfers();
 	test_longest();
 	test_commands();
