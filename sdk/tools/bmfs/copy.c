@@ -87,7 +87,20 @@ static bool is_zero(const uint8_t *data, size_t size)
 	return !data[0] && !memcmp(data, data + 1, size - 1);
 }
 
-void copy_out(struct bmfs *fs, struct bmfs_file *file, int descriptor, const char *path)
+/* A mount cuts what a damaged record says to what the disk can have. */
+static bool is_whole(const struct bmfs *fs, const struct bmfs_file *file)
+{
+	uint64_t size = bmfs_get64(fs->directory[file->record].size);
+
+	if (size == file->size)
+		return true;
+	progress_end();
+	tell("%s: only %llu of its %llu bytes are there, and were copied; see bmfs check",
+	     shown(bmfs_name(fs, file)), (unsigned long long)file->size, (unsigned long long)size);
+	return false;
+}
+
+bool copy_out(struct bmfs *fs, struct bmfs_file *file, int descriptor, const char *path)
 {
 	uint8_t *data = piece_of_memory();
 	bool skipped = false, sparse = lseek(descriptor, 0, SEEK_CUR) >= 0 &&
@@ -114,6 +127,7 @@ void copy_out(struct bmfs *fs, struct bmfs_file *file, int descriptor, const cha
 	}
 	if (skipped && ftruncate(descriptor, lseek(descriptor, 0, SEEK_CUR)))
 		fail_host(path, errno);
+	return is_whole(fs, file);
 }
 
 /* Where the next data are in the host's file, if it says so. */

@@ -324,6 +324,7 @@ static int command_read(char **arguments)
 	const char *path = arguments[2] && strcmp(arguments[2], "-") ? arguments[2] : NULL;
 	struct bmfs_file *file;
 	int out = STDOUT_FILENO;
+	bool whole;
 
 	open_disk(arguments[0], IMAGE_READ);
 	file = need(arguments[1]);
@@ -332,12 +333,12 @@ static int command_read(char **arguments)
 	if (out < 0)
 		fail_host(path, errno);
 	progress_begin(file->size);
-	copy_out(&fs, file, out, path ? path : "standard output");
+	whole = copy_out(&fs, file, out, path ? path : "standard output");
 	progress_end();
 	if (path && close(out))
 		fail_host(path, errno);
 	image_close(&image);
-	return 0;
+	return whole ? 0 : 1;
 }
 
 /* A new file takes the old one's place when all of it is there. */
@@ -465,9 +466,22 @@ static int command_import(char **arguments)
 	return 0;
 }
 
+/* A file none of whose blocks is on the disk, which a mount does not show. */
+static bool is_lost(unsigned record)
+{
+	uint8_t first = (uint8_t)fs.directory[record].name[0];
+	char name[BMFS_NAME_SIZE] = "";
+
+	if (bmfs_at(&fs, record) || first == BMFS_NAME_END || first == BMFS_NAME_DELETED)
+		return false;
+	memcpy(name, fs.directory[record].name, sizeof(name) - 1);
+	tell("%s is left out: it lies outside of the disk; see bmfs check", shown(name));
+	return true;
+}
+
 static int command_export(char **arguments)
 {
-	unsigned copied = 0, left_out = 0;
+	unsigned copied = 0, left_out = 0, cut = 0;
 	uint64_t total = 0;
 	int folder;
 
@@ -485,6 +499,7 @@ static int command_export(char **arguments)
 		const char *name;
 		int out;
 
+		left_out += is_lost(i);
 		if (!file)
 			continue;
 		name = bmfs_name(&fs, file);
@@ -502,7 +517,7 @@ static int command_export(char **arguments)
 			     0666);
 		if (out < 0)
 			fail_host(name, errno);
-		copy_out(&fs, file, out, name);
+		cut += !copy_out(&fs, file, out, name);
 		if (close(out))
 			fail_host(name, errno);
 		copied++;
@@ -510,7 +525,7 @@ static int command_export(char **arguments)
 	progress_end();
 	image_close(&image);
 	say("%u file%s, %s", copied, copied == 1 ? "" : "s", amount(total));
-	return left_out ? 1 : 0;
+	return left_out || cut ? 1 : 0;
 }
 
 static void show_finding(void *context, const struct bmfs_finding *finding)

@@ -61,8 +61,11 @@ void progress_begin(uint64_t bytes);
 void progress_add(uint64_t bytes);
 void progress_end(void);
 
-/* Contents of a file to a descriptor, or from one to a file that is to have a name. */
-void copy_out(struct bmfs *fs, struct bmfs_file *file, int descriptor, const char *path);
+/*
+ * Contents of a file to a descriptor, or from one to a file that is to have a name. copy_out() is
+ * false, and has told how much it was, if the disk has only a part of the file.
+ */
+bool copy_out(struct bmfs *fs, struct bmfs_file *file, int descriptor, const char *path);
 void copy_in(struct bmfs *fs, struct bmfs_file *file, const char *name, int descriptor,
 	     const char *path);
 

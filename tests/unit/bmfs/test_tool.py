@@ -246,6 +246,29 @@ class Damages(Case):
         os.truncate(self.image, 1000)
         self.bad("too small", "list", self.image)
 
+    def test_cut(self):
+        """Of a file that the disk has no longer all of, what there is is copied, and that is told."""
+        self.format()
+        self.good("write", self.image, "low", stdin=b"text")
+        with open(self.path("large"), "wb") as file:
+            file.truncate(20 * MIB)
+            file.write(b"begin")
+        self.good("write", self.image, "high", self.path("large"))
+        os.truncate(self.image, Image(self.image).list()["high"][0] * BLOCK + 9 * MIB)
+        part = 8 * MIB  # whole blocks
+        for words in (("read", self.image, "high", self.path("out")), ("export", self.image, self.path("all"))):
+            done = self.run_it(*words)
+            self.assertEqual(done.returncode, 1, done)
+            self.assertIn(f"high: only {part} of its {20 * MIB} bytes".encode(), done.stderr)
+        for name in ("out", "all/high"):
+            with open(self.path(name), "rb") as file:
+                self.assertEqual(file.read(), b"begin".ljust(part, b"\0"))
+        self.assertEqual(self.run_it("read", self.image, "low").returncode, 0)
+        os.truncate(self.image, Image(self.image).list()["high"][0] * BLOCK)
+        done = self.run_it("export", self.image, self.path("rest"))
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn(b"high is left out: it lies outside of the disk", done.stderr)
+
     def test_random_bytes(self):
         numbers = random.Random(3)
         for round_ in range(20):
