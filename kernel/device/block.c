@@ -212,6 +212,10 @@ static uint16_t take_tag(struct block_queue *q, struct bm_block_request *r)
 static bool begin(struct block_queue *q, struct bm_block_request *r)
 {
 	struct bm_block_device *d = q->device;
+	/* Too late already: to begin it would only mean a reset. */
+	if (!r->result && r->deadline_ticks != NO_DEADLINE &&
+	    (int64_t)tsc_read() >= r->deadline_ticks)
+		r->result = -BM_ETIMEDOUT;
 	/* So that the answer to the first part does not end the request. */
 	r->parts++;
 	while (is_left(r) && q->free != NO_TAG) {
