@@ -173,4 +173,5 @@ const struct bm_api api_table = {
     .net_add = net_add,
     .net_notify = net_notify,
     .net_fault = net_fault,
+    .block_wait_alone = block_wait_alone,
 };

@@ -102,6 +102,7 @@ static void timer_interrupt(unsigned vector)
 				next = RETRY_NS;
 		}
 	program_next(core, next);
+	worker_rouse(core->index);
 }
 
 static bool find_apic(void)
@@ -166,11 +167,26 @@ void timer_wait(uint64_t ns)
 	}
 }
 
-int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *))
+static bool is_usable(void)
 {
 	while (!usable && trials < TRIALS_MAX)
 		try_once();
-	if (!usable)
+	return usable;
+}
+
+int timer_bound(uint64_t ns)
+{
+	if (!is_usable())
+		return -BM_ENODEV;
+	uint64_t flags = interrupts_off();
+	program(remaining_ns(core_self(), ns));
+	interrupts_restore(flags);
+	return 0;
+}
+
+int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *))
+{
+	if (!is_usable())
 		return -BM_ENODEV;
 	struct core *core = core_self();
 	uint64_t flags = interrupts_off();

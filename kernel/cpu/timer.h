@@ -16,6 +16,12 @@
 void timer_wait(uint64_t ns);
 
 /*
+ * Have this core's timer fire within about ns nanoseconds, once, and rouse it (worker_doze()).
+ * -BM_ENODEV if there is no timer. The first call may take some milliseconds.
+ */
+int timer_bound(uint64_t ns);
+
+/*
  * The API's task_alarm: <baremetal/task.h>. One a core and user, the earliest asked for: at
  * its time an interrupt queues the task.
  */

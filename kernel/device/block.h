@@ -29,6 +29,7 @@ int block_submit(uint32_t device, struct bm_block_request *const *requests, uint
 int block_poll(uint32_t device, uint32_t queue);
 int block_arm(uint32_t device, uint32_t queue);
 int block_wait(uint32_t device, struct bm_block_request *request);
+int block_wait_alone(uint32_t device, struct bm_block_request *request);
 int block_set_timeout(uint32_t device, uint64_t timeout_ns);
 
 #endif

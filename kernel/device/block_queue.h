@@ -14,6 +14,7 @@
 #include "device/block.h"
 #include "cpu/cpu.h"
 #include "memory/span.h"
+#include "task/scheduler.h"
 
 #define BLOCK_DEVICES_MAX 64
 #define BLOCK_RUNS_MAX    256
@@ -57,6 +58,8 @@ struct block_queue {
 	uint64_t requests[BM_BLOCK_DISCARD + 1]; /* answered, by operation */
 	uint64_t sectors[BM_BLOCK_DISCARD + 1];  /* of those without an error */
 	uint64_t errors, retries, strays, interrupts;
+	uint32_t dozers; /* cores that sleep for it and poll it themselves: how many, */
+	uint64_t dozing[CORES_MAX / 64]; /* and which */
 	struct block_tag tags[];
 };
 

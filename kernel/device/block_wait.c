@@ -55,6 +55,19 @@ static void poll_task(void *queue)
 		notify(q);
 }
 
+/* Cores that sleep for the queue see to it themselves. False: there are none. */
+static bool rouse(struct block_queue *q)
+{
+	if (!__atomic_load_n(&q->dozers, __ATOMIC_SEQ_CST))
+		return false;
+	for (uint32_t word = 0; word < (worker_count() + 63) / 64; word++) {
+		uint64_t mask = __atomic_load_n(&q->dozing[word], __ATOMIC_SEQ_CST);
+		for (; mask; mask &= mask - 1)
+			worker_rouse(word * 64 + __builtin_ctzl(mask));
+	}
+	return true;
+}
+
 void block_notify(struct bm_block_device *device, uint32_t queue)
 {
 	for (uint32_t i = 0; i < device->driver.queues; i++) {
@@ -65,7 +78,8 @@ void block_notify(struct bm_block_device *device, uint32_t queue)
 		if (!__atomic_load_n(&q->armed, __ATOMIC_SEQ_CST))
 			continue;
 		q->interrupts++;
-		notify(q);
+		if (!rouse(q))
+			notify(q);
 	}
 }
 
@@ -162,11 +176,72 @@ static void note_spin(struct block_queue *q, bool answered)
 	__atomic_store_n(&q->spin_misses, misses, __ATOMIC_RELAXED);
 }
 
-int block_wait(uint32_t device, struct bm_block_request *r)
+static bool is_done(const struct bm_task_group *group)
 {
-	struct bm_block_device *d = block_device(device);
+	return !(uint32_t)__atomic_load_n(&group->state, __ATOMIC_ACQUIRE);
+}
+
+/* Poll, and see to it that an interrupt tells of what comes next. False: there is something. */
+static bool poll_and_arm(struct block_queue *q)
+{
+	bool quiet = false;
+
+	block_poll_queue(q);
+	block_lock(q);
+	if (!block_is_idle(q))
+		quiet = !arm(q);
+	block_unlock(q);
+	return quiet;
+}
+
+/*
+ * Sleep until `group` is done, and run no task: so this core itself polls when the device
+ * interrupts, and now and then anyway.
+ */
+static void doze(struct block_queue *q, struct bm_task_group *group)
+{
+	uint32_t core = core_self()->index;
+	uint64_t bit = 1ul << core % 64;
+
+	worker_wait_for(group);
+	__atomic_fetch_or(&q->dozing[core / 64], bit, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&q->dozers, 1, __ATOMIC_SEQ_CST);
+	while (!is_done(group)) {
+		worker_about_to_doze();
+		if (!poll_and_arm(q) || is_done(group) || timer_bound(watch_period(q->device)))
+			worker_rouse(core);
+		worker_doze();
+	}
+	__atomic_fetch_sub(&q->dozers, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&q->dozing[core / 64], ~bit, __ATOMIC_SEQ_CST);
+	/* Others may count on interrupts that were told to this core alone. */
+	if (__atomic_load_n(&q->armed, __ATOMIC_SEQ_CST) && !block_is_idle(q))
+		notify(q);
+}
+
+/* Sleep until it is answered. False: no interrupt would end that. */
+static bool sleep_for(uint32_t device, struct block_queue *q, struct bm_block_request *r,
+		      bool alone)
+{
 	struct bm_task_group group = {1};
 	void *none = NULL;
+
+	if (!alone && block_arm(device, r->queue) == -BM_ENODEV)
+		return false;
+	if (!__atomic_compare_exchange_n(&r->waiter, &none, &group, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		return true;
+	if (alone)
+		doze(q, &group);
+	else
+		task_wait(&group);
+	return true;
+}
+
+static inline __attribute__((always_inline)) int wait(uint32_t device, struct bm_block_request *r,
+						      bool alone)
+{
+	struct bm_block_device *d = block_device(device);
 
 	if (!d || r->queue >= d->driver.queues || r->done)
 		return -BM_EINVAL;
@@ -179,25 +254,32 @@ int block_wait(uint32_t device, struct bm_block_request *r)
 			break;
 		if (tsc_read() - start < limit) {
 			/* To a hypervisor, a pause is a reason to take the processor away. */
-			if (!task_run_one() && !cpu_features.hypervisor)
+			if ((alone || !task_run_one()) && !cpu_features.hypervisor)
 				cpu_relax();
 			continue;
 		}
 		if (spins)
 			note_spin(q, false);
 		spins = false;
-		if (block_arm(device, r->queue) == -BM_ENODEV) {
+		if (!sleep_for(device, q, r, alone)) {
 			task_run_one();
 			cpu_relax();
 			continue;
 		}
-		if (__atomic_compare_exchange_n(&r->waiter, &none, &group, false, __ATOMIC_SEQ_CST,
-						__ATOMIC_SEQ_CST))
-			task_wait(&group);
 		/* Another core is about to store the status. */
 		limit = UINT64_MAX;
 	}
 	if (spins)
 		note_spin(q, true);
 	return r->status;
+}
+
+int block_wait(uint32_t device, struct bm_block_request *r)
+{
+	return wait(device, r, false);
+}
+
+int block_wait_alone(uint32_t device, struct bm_block_request *r)
+{
+	return wait(device, r, true);
 }

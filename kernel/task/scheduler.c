@@ -33,6 +33,7 @@ void worker_init(struct worker *worker, uint32_t index)
 	worker->victim = index;
 	worker->asleep = 0;
 	worker->depth = 0;
+	worker->dozes = false;
 	worker->tasks = worker->stolen = worker->wake_ups = 0;
 	worker->idle_ticks = worker->sleep_ticks = worker->idle_since = 0;
 	worker->deque.top = worker->deque.bottom = 0;
@@ -323,4 +324,36 @@ void task_wait(struct bm_task_group *group)
 		port_misuse("two waits for one task group at the same time");
 	work(self, group, NULL);
 	__atomic_fetch_sub(&group->state, mine, __ATOMIC_SEQ_CST);
+}
+
+/* ---- Sleep that runs no tasks ---- */
+
+/* Not announced idle: nobody counts on this core for a task. */
+void worker_about_to_doze(void)
+{
+	struct worker *self = port_self();
+	__atomic_store_n(&self->dozes, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&self->asleep, 1, __ATOMIC_SEQ_CST);
+}
+
+void worker_doze(void)
+{
+	struct worker *self = port_self();
+	if (__atomic_load_n(&self->asleep, __ATOMIC_SEQ_CST))
+		port_sleep(&self->asleep);
+	__atomic_store_n(&self->asleep, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&self->dozes, false, __ATOMIC_SEQ_CST);
+}
+
+void worker_rouse(uint32_t core)
+{
+	struct worker *worker = workers[core];
+	if (worker && __atomic_load_n(&worker->dozes, __ATOMIC_SEQ_CST))
+		wake(worker);
+}
+
+void worker_wait_for(struct bm_task_group *group)
+{
+	uint64_t mine = (port_self()->index + 1) * GROUP_WAITER_ONE;
+	__atomic_fetch_add(&group->state, mine, __ATOMIC_SEQ_CST);
 }

@@ -34,6 +34,7 @@ struct worker {
 	uint32_t victim; /* where the last theft succeeded: where to look first */
 	uint32_t asleep; /* 1: announced idle; whoever sets it back to 0 wakes the core */
 	uint32_t depth;  /* tasks on this core's stack, one waiting inside the other */
+	bool dozes;      /* sleeps without being there for tasks: worker_doze() */
 	uint64_t tasks, stolen, wake_ups;
 	uint64_t idle_ticks, sleep_ticks, idle_since; /* of the port's clock; 0: not idle */
 	struct deque deque;
@@ -68,5 +69,17 @@ void task_group_done(struct bm_task_group *group);
 
 int task_run_one(void);
 void task_wait(struct bm_task_group *group);
+
+/*
+ * For a core that waits and must run no task meanwhile. It is about to doze; then it looks whether
+ * what it waits for has come; then worker_doze() sleeps until worker_rouse(), which may have come
+ * since, or until the core's timer fires, or a little shorter.
+ */
+void worker_about_to_doze(void);
+void worker_doze(void);
+/* May be called in an interrupt. Does nothing to a core that does not doze. */
+void worker_rouse(uint32_t core);
+/* The last task of this group to be done rouses the calling core. */
+void worker_wait_for(struct bm_task_group *group);
 
 #endif

@@ -243,8 +243,8 @@ DISPLAY_FUNCTIONS = {"confine", "console_confine", "console_confine_unlocked"}
 DEVICE_FILES = ("drivers/", "kernel/device/block", "kernel/device/net", "kernel/device/driver.", "kernel/device/interrupt.",
                 "kernel/device/madt_io.", "kernel/device/mcfg.", "kernel/device/pci", "kernel/device/acpi_windows.",
                 "kernel/device/virtio_mmio.", "kernel/memory/dma.", "kernel/memory/span.")
-DEVICE_FUNCTIONS = {"heap_take", "heap_hold", "heap_release", "acpi_map_dsdt", "timer_set_alarm", "program_next",
-                    "drop_empty"}
+DEVICE_FUNCTIONS = {"heap_take", "heap_hold", "heap_release", "acpi_map_dsdt", "timer_set_alarm", "timer_bound",
+                    "is_usable", "program_next", "drop_empty"}
 DEVICE_MEMBERS = re.compile(r"\(\*(?:pci|block|net|driver|dma|interrupts)_\w+\)")  # of the API's table
 NEWER_FILES = CORES_FILES + DISPLAY_FILES + DEVICE_FILES
 NEWER_FUNCTIONS = CORES_FUNCTIONS | DISPLAY_FUNCTIONS | DEVICE_FUNCTIONS

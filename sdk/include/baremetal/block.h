@@ -85,7 +85,7 @@ struct bm_block_request {
 	/**
 	 * 0 or BM_FOREVER, or a time on bm_time_monotonic()'s scale: if there is no answer by then,
 	 * the request is answered with -BM_ETIMEDOUT, at the price of a reset of the device if it
-	 * has begun it.
+	 * has begun it. In the past: it is answered so, and not begun.
 	 */
 	uint64_t deadline_ns;
 
@@ -231,6 +231,16 @@ static inline int bm_block_arm(uint32_t device, uint32_t queue)
 static inline int bm_block_wait(uint32_t device, struct bm_block_request *request)
 {
 	return bm_api->block_wait(device, request);
+}
+
+/**
+ * The same, but this core runs no task meanwhile: for who holds a lock that a task may want. `done`
+ * functions of other requests may run within this call. Several may wait on one core each.
+ * @return its status.
+ */
+static inline int bm_block_wait_alone(uint32_t device, struct bm_block_request *request)
+{
+	return bm_api->block_wait_alone(device, request);
 }
 
 /**

@@ -174,6 +174,49 @@ bool timer_has_alarm(unsigned which)
 	return simulated_core.alarms[which].function != NULL;
 }
 
+/* Sleep that runs no tasks: to the end of the bound, unless something rouses. */
+static bool machine_dozes;
+static uint64_t machine_bound;
+static unsigned machine_dozed; /* times */
+
+void worker_about_to_doze(void)
+{
+	machine_dozes = true;
+	machine_bound = 0;
+}
+
+void worker_rouse(uint32_t core)
+{
+	if (core == simulated_core.index)
+		machine_dozes = false;
+}
+
+int timer_bound(uint64_t ns)
+{
+	machine_bound = ns;
+	return 0;
+}
+
+void worker_doze(void)
+{
+	if (machine_dozes && machine_idle)
+		machine_idle();
+	if (machine_dozes && !machine_bound) {
+		fprintf(stderr, "asleep without a bound\n");
+		abort();
+	}
+	if (machine_dozes) {
+		machine_tsc += machine_bound;
+		machine_dozed++;
+	}
+	machine_dozes = false;
+}
+
+void worker_wait_for(struct bm_task_group *group)
+{
+	group->state += (uint64_t)(simulated_core.index + 1) << 32;
+}
+
 /* Sleep until the alarm, if nothing else is to be done. */
 void task_wait(struct bm_task_group *group)
 {
@@ -185,8 +228,8 @@ void task_wait(struct bm_task_group *group)
 		unsigned first = ALARMS;
 		for (unsigned i = 0; i < ALARMS; i++)
 			if (simulated_core.alarms[i].function &&
-			    (first == ALARMS ||
-			     simulated_core.alarms[i].deadline_ns < simulated_core.alarms[first].deadline_ns))
+			    (first == ALARMS || simulated_core.alarms[i].deadline_ns <
+						    simulated_core.alarms[first].deadline_ns))
 				first = i;
 		if (first == ALARMS) {
 			fprintf(stderr, "asleep for ever\n");

@@ -32,6 +32,11 @@ static int chance(int of_1000)
 	return rand() % 1000 < of_1000;
 }
 
+uint32_t worker_count(void)
+{
+	return CORES_MAX;
+}
+
 void pci_master(const struct bm_device *device, bool on)
 {
 	(void)device;
@@ -305,6 +310,17 @@ static void collect(void)
 			settle(&slots[i]);
 }
 
+/* It runs no task. */
+static int wait_alone(int device, struct bm_block_request *r)
+{
+	unsigned tasks = machine_task_count;
+	int status = block_wait_alone(device, r);
+
+	CHECK(machine_task_count >= tasks);
+	CHECK(!handle->queues[r->queue]->dozers);
+	return status;
+}
+
 static void load(int device, unsigned rounds)
 {
 	struct bm_block_info before, after;
@@ -333,7 +349,8 @@ static void load(int device, unsigned rounds)
 		case 0:
 			for (int i = 0; i < SLOTS; i++)
 				if (slots[i].busy && !slots[i].r.done) {
-					int status = block_wait(device, &slots[i].r);
+					int status = rand() % 2 ? block_wait(device, &slots[i].r)
+								: wait_alone(device, &slots[i].r);
 					CHECK(status == slots[i].r.status && status <= 0);
 					break;
 				}
@@ -468,6 +485,29 @@ static void check_faults(void)
 	free(memory);
 }
 
+/* Whose time has passed already is answered, and not begun: so there is no reset. */
+static void check_late(void)
+{
+	driver = (struct bm_block_driver){.queues = 1};
+	int d = add();
+	unsigned char *memory = aligned_alloc(8192, 8192);
+	struct bm_block_segment segment = {memory, 4096};
+	struct bm_block_request r, *list[] = {&r};
+	unsigned started = mode.started, resets = mode.resets;
+
+	for (int i = 0; i < 3; i++) {
+		memset(&r, 0, sizeof r);
+		r.operation = i % 2 ? BM_BLOCK_WRITE : BM_BLOCK_READ;
+		r.segments = &segment;
+		r.segment_count = 1;
+		r.deadline_ns = i == 2 ? machine_tsc + 1000000 : machine_tsc - 1;
+		CHECK(block_submit(d, list, 1) == 1);
+		CHECK(block_wait(d, &r) == (i == 2 ? 0 : -BM_ETIMEDOUT));
+		CHECK(mode.started == started + (i == 2) && mode.resets == resets);
+	}
+	free(memory);
+}
+
 static void run(const char *name, unsigned rounds)
 {
 	unsigned before = unit_failures;
@@ -485,6 +525,7 @@ int main(void)
 		slots[i].memory = aligned_alloc(8192, MEMORY + 8192);
 	check_registration();
 	check_faults();
+	check_late();
 
 	driver = (struct bm_block_driver){.queues = 1};
 	run("a plain device", 2000);
@@ -539,5 +580,6 @@ int main(void)
 	mode.never = 200;
 	run("given up", 500);
 	CHECK(mode.masters_off == 1 && handle->failed);
+	CHECK(machine_dozed > 0);
 	return unit_status();
 }
