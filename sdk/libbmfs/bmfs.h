@@ -42,7 +42,8 @@
 	X(BMFS_EFULL, "the directory is full: it has 64 records")                                  \
 	X(BMFS_EFBIG, "larger than any disk")                                                      \
 	X(BMFS_EBUSY, "the file is in use")                                                        \
-	X(BMFS_EINVAL, "invalid argument")
+	X(BMFS_EINVAL, "invalid argument")                                                         \
+	X(BMFS_EFAULT, "memory that cannot be read or written")
 
 enum bmfs_error {
 	BMFS_OK,
@@ -197,7 +198,7 @@ int bmfs_reserve(struct bmfs *fs, struct bmfs_file *file, uint64_t bytes);
 /* How much is read: up to the file's end. */
 long bmfs_read(struct bmfs *fs, struct bmfs_file *file, void *buffer, size_t size, uint64_t offset);
 
-/* All of it or an error; grows the file, with zeros where nothing was written. */
+/* All of it or an error (EFAULT: no data); grows the file, with zeros where nothing was written. */
 long bmfs_write(struct bmfs *fs, struct bmfs_file *file, const void *data, size_t size,
 		uint64_t offset);
 

@@ -278,6 +278,8 @@ long bmfs_write(struct bmfs *fs, struct bmfs_file *file, const void *data, size_
 		return error;
 	if (!size)
 		return 0;
+	if (!data)
+		return -BMFS_EFAULT; /* to write_range() it means zeros */
 	if (size > (uint64_t)INT64_MAX || offset > (uint64_t)INT64_MAX - size)
 		return -BMFS_EFBIG;
 	error = bmfs_settle(fs, file);

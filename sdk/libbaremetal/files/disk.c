@@ -25,11 +25,19 @@
 #define NUMBER_FIRST    2u  /* st_ino of the first file; 1 is the directory */
 #define ALIGNED(p)      ((uintptr_t)(p) % BM_BLOCK_ALIGN == 0)
 
+/*
+ * A disk that could not be read when it was looked for has a volume as well, so that its name stays
+ * its own: whoever uses that tries anew.
+ */
 struct volume {
 	struct node root; /* first: the two are the same pointer */
 	struct volume *next;
-	struct disk_part part;
+	uint32_t device;
+	bool placed;               /* where on the device it lies is known: */
+	struct bmfs_extent extent; /* there */
+	struct disk_part part;     /* its memory: NULL as long as it could not be opened */
 	struct disk_lock lock;
+	bool mounted;  /* its directory has been read */
 	bool ended;    /* the program has */
 	char name[16]; /* "disk0" */
 	struct bmfs fs;
@@ -73,7 +81,7 @@ static int error_of(long error)
 	    [BMFS_ETOOLARGE] = EFBIG, [BMFS_ESECTOR] = ENODEV, [BMFS_ENOENT] = ENOENT,
 	    [BMFS_EEXIST] = EEXIST,   [BMFS_ENAME] = EINVAL,   [BMFS_ENOSPC] = ENOSPC,
 	    [BMFS_EFULL] = ENOSPC,    [BMFS_EFBIG] = EFBIG,    [BMFS_EBUSY] = EBUSY,
-	    [BMFS_EINVAL] = EINVAL,
+	    [BMFS_EINVAL] = EINVAL,   [BMFS_EFAULT] = EFAULT,
 	};
 
 	if (error >= 0)
@@ -127,13 +135,32 @@ static void unlock(struct volume *volume)
 	disk_unlock_exclusive(&volume->lock);
 }
 
+static int mount_late(struct volume *volume);
+
+/* Before anything that begins with the directory. Files are there once it has been read. */
+static int ready(struct volume *volume)
+{
+	int error = 0;
+
+	if (__atomic_load_n(&volume->mounted, __ATOMIC_ACQUIRE))
+		return 0;
+	files_lock();
+	if (!volume->mounted)
+		error = mount_late(volume);
+	files_unlock();
+	return error;
+}
+
 /* ---- The directory ---- */
 
 static int disk_lookup(struct node *directory, const char *name, size_t length, struct node **found)
 {
 	struct volume *volume = volume_of(directory);
 	struct bmfs_file *file;
+	int error = ready(volume);
 
+	if (error)
+		return error;
 	disk_lock_shared(&volume->lock);
 	file = bmfs_find(&volume->fs, name, length);
 	if (file)
@@ -151,8 +178,10 @@ static int disk_parent(struct node *directory, struct node **parent, struct list
 static int disk_list(struct node *directory, struct listing *at, struct listed *entry)
 {
 	struct volume *volume = volume_of(directory);
-	int found = 0;
+	int found = 0, error = ready(volume);
 
+	if (error)
+		return error;
 	disk_lock_shared(&volume->lock);
 	while (at->order < BMFS_RECORDS && !found) {
 		struct bmfs_file *file = bmfs_at(&volume->fs, (unsigned)at->order++);
@@ -179,6 +208,9 @@ static int disk_create(struct node *directory, const char *name, size_t length, 
 	(void)target;
 	if (!S_ISREG(mode))
 		return -EPERM;
+	error = ready(volume);
+	if (error)
+		return error;
 	disk_lock_exclusive(&volume->lock);
 	error = bmfs_create(&volume->fs, name, length, 0, &file);
 	if (!error) {
@@ -202,8 +234,11 @@ static int disk_remove(struct node *directory, const char *name, size_t length)
 {
 	struct volume *volume = volume_of(directory);
 	struct bmfs_file *file;
-	int error = -BMFS_ENOENT;
+	int error = ready(volume);
 
+	if (error)
+		return error;
+	error = -BMFS_ENOENT;
 	disk_lock_exclusive(&volume->lock);
 	file = bmfs_find(&volume->fs, name, length);
 	if (file) {
@@ -222,9 +257,12 @@ static int disk_rename(struct node *from, const char *name, size_t length, struc
 {
 	struct volume *volume = volume_of(from);
 	struct bmfs_file *file, *over;
-	int error = -BMFS_ENOENT;
+	int error = ready(volume);
 
 	(void)to; /* a disk has one directory */
+	if (error)
+		return error;
+	error = -BMFS_ENOENT;
 	disk_lock_exclusive(&volume->lock);
 	file = bmfs_find(&volume->fs, name, length);
 	over = bmfs_find(&volume->fs, new_name, new_length);
@@ -285,8 +323,11 @@ static long disk_read(struct node *node, void *buffer, size_t size, uint64_t off
 {
 	struct volume *volume = volume_of(node);
 	struct bmfs_file *file = file_of(volume, node);
-	long whole = direct(volume, file, buffer, size, offset, false), rest = 0;
+	long whole, rest = 0;
 
+	if (!buffer && size)
+		return -EFAULT;
+	whole = direct(volume, file, buffer, size, offset, false);
 	if (whole < 0)
 		return error_of(whole);
 	if ((size_t)whole < size) {
@@ -348,6 +389,9 @@ static int disk_sync(struct node *node)
 	int error;
 
 	if (S_ISDIR(node->mode)) {
+		error = ready(volume);
+		if (error)
+			return error;
 		disk_lock_exclusive(&volume->lock);
 		error = bmfs_sync_all(&volume->fs);
 		unlock(volume);
@@ -392,11 +436,14 @@ static void disk_pin(struct node *node, bool pinned)
 	unlock(volume);
 }
 
-static void disk_statvfs(struct node *node, struct statvfs *status)
+static int disk_statvfs(struct node *node, struct statvfs *status)
 {
 	struct volume *volume = volume_of(node);
 	struct bmfs_space space;
+	int error = ready(volume);
 
+	if (error)
+		return error;
 	disk_lock_shared(&volume->lock);
 	bmfs_get_space(&volume->fs, &space);
 	disk_unlock_shared(&volume->lock);
@@ -413,6 +460,7 @@ static void disk_statvfs(struct node *node, struct statvfs *status)
 	    .f_flag = node->read_only ? ST_RDONLY : 0,
 	    .f_namemax = BMFS_NAME_SIZE - 1,
 	};
+	return 0;
 }
 
 static const struct node_ops disk_ops = {
@@ -446,57 +494,139 @@ static void report(int level, const struct bm_block_info *info, unsigned partiti
 	bm_log(level, text);
 }
 
-/* Mount one place of a device. */
-static void mount_part(const struct bm_block_info *info, uint32_t device,
-		       const struct bmfs_extent *extent)
+static int open_part(struct volume *volume)
+{
+	int error = volume->part.disk.work ? 0 : disk_part_open(&volume->part, volume->device);
+
+	if (!error && volume->placed)
+		disk_part_set(&volume->part, volume->extent.sector, volume->extent.sectors);
+	return error;
+}
+
+/* Read the directory. 0, or a negative enum bmfs_error. */
+static int mount_volume(struct volume *volume, const struct bm_block_info *info)
+{
+	int error = bmfs_mount(&volume->fs, &volume->part.disk, 0);
+	char text[40];
+
+	if (error)
+		return error;
+	volume->root.read_only = volume->fs.read_only || volume->fs.damages;
+	for (unsigned i = 0; i < BMFS_FILES; i++)
+		fresh_node(volume, &volume->fs.files[i]);
+	__atomic_store_n(&volume->mounted, true, __ATOMIC_RELEASE);
+	if (volume->fs.damages)
+		report(BM_LOG_ERROR, info, volume->extent.number,
+		       "the directory is damaged, so it is read-only: run `bmfs check --repair`");
+	snprintf(text, sizeof(text), "BMFS at /%s", volume->name);
+	report(BM_LOG_INFO, info, volume->extent.number, text);
+	return 0;
+}
+
+/* What is to be the next /diskN. NULL: out of memory. */
+static struct volume *make_volume(uint32_t device, const struct bmfs_extent *extent)
 {
 	struct volume *volume = calloc(1, sizeof(*volume));
-	char text[160];
-	struct node *over;
-	int error;
 
-	if (!volume || disk_part_open(&volume->part, device)) {
-		report(BM_LOG_ERROR, info, extent->number, "not mounted: out of memory");
-		free(volume);
-		return;
-	}
-	disk_part_set(&volume->part, extent->sector, extent->sectors);
-	error = bmfs_mount(&volume->fs, &volume->part.disk, 0);
-	if (error) {
-		snprintf(text, sizeof(text), "not mounted: %s", bmfs_strerror(error));
-		report(BM_LOG_WARNING, info, extent->number, text);
-		goto fail;
-	}
+	if (!volume)
+		return NULL;
+	volume->device = device;
+	volume->placed = extent != NULL;
+	if (extent)
+		volume->extent = *extent;
 	volume->root = (struct node){
 	    .ops = &disk_ops,
 	    .number = 1,
 	    .mode = S_IFDIR | 0777,
 	    .links = 2,
 	    .filesystem = FILESYSTEM_DISK + volume_count,
-	    .read_only = volume->fs.read_only || volume->fs.damages,
 	    .mtime_ns = files_now(),
 	};
 	volume->root.atime_ns = volume->root.ctime_ns = volume->root.mtime_ns;
-	for (unsigned i = 0; i < BMFS_FILES; i++)
-		fresh_node(volume, &volume->fs.files[i]);
 	snprintf(volume->name, sizeof(volume->name), "disk%u", (unsigned)volume_count);
-	error = tree_add(path_root(), volume->name, strlen(volume->name), S_IFDIR | 0755, &over);
-	if (error || files_mount(&volume->root, over)) {
-		report(BM_LOG_ERROR, info, extent->number, "not mounted: out of memory");
-		goto fail;
+	if (open_part(volume) == -ENOMEM) {
+		free(volume);
+		return NULL;
 	}
-	if (volume->fs.damages)
-		report(BM_LOG_ERROR, info, extent->number,
-		       "the directory is damaged, so it is read-only: run `bmfs check --repair`");
-	snprintf(text, sizeof(text), "BMFS at /%s", volume->name);
-	report(BM_LOG_INFO, info, extent->number, text);
+	return volume;
+}
+
+/* False: out of memory. */
+static bool show_volume(struct volume *volume)
+{
+	struct node *over;
+
+	if (tree_add(path_root(), volume->name, strlen(volume->name), S_IFDIR | 0755, &over) ||
+	    files_mount(&volume->root, over))
+		return false;
 	*volumes_end = volume;
 	volumes_end = &volume->next;
 	volume_count++;
-	return;
-fail:
-	disk_part_close(&volume->part);
+	return true;
+}
+
+/*
+ * Mount one place of a device; NULL: which places it has could not be read. What cannot be read
+ * gets its number, and what can be read and is no BMFS does not.
+ */
+static void mount_part(const struct bm_block_info *info, uint32_t device,
+		       const struct bmfs_extent *extent)
+{
+	struct volume *volume = make_volume(device, extent);
+	unsigned number = extent ? extent->number : 0;
+	int error = -BMFS_EIO;
+	char text[160];
+
+	if (volume && volume->placed && volume->part.disk.work)
+		error = mount_volume(volume, info);
+	if (volume && error && error != -BMFS_EIO) {
+		snprintf(text, sizeof(text), "not mounted: %s", bmfs_strerror(error));
+		report(BM_LOG_WARNING, info, number, text);
+	} else if (!volume || !show_volume(volume)) {
+		report(BM_LOG_ERROR, info, number, "not mounted: out of memory");
+	} else {
+		if (error) {
+			snprintf(text, sizeof(text), "not mounted yet: %s; /%s is kept for it",
+				 bmfs_strerror(error), volume->name);
+			report(BM_LOG_ERROR, info, number, text);
+		}
+		return;
+	}
+	if (volume)
+		disk_part_close(&volume->part);
 	free(volume);
+}
+
+/* Find its place on the device. Further ones there get the next free numbers. */
+static int place_late(struct volume *volume, const struct bm_block_info *info)
+{
+	struct bmfs_extent found[BMFS_PARTITIONS_MAX];
+	int count = bmfs_find_partitions(&volume->part.disk, found);
+
+	if (count <= 0)
+		return count ? count : -BMFS_EFORMAT;
+	volume->extent = found[0];
+	volume->placed = true;
+	for (int i = 1; i < count; i++)
+		mount_part(info, volume->device, &found[i]);
+	return 0;
+}
+
+/* Under files_lock(). 0, or a negative errno value. */
+static int mount_late(struct volume *volume)
+{
+	struct bm_block_info info;
+	int error = 0;
+
+	if (bm_block_info(volume->device, &info) || open_part(volume))
+		return -EIO;
+	if (!volume->placed)
+		error = place_late(volume, &info);
+	if (!error) {
+		open_part(volume); /* its place is known now */
+		error = mount_volume(volume, &info);
+	}
+	return error_of(error);
 }
 
 static void mount_device(uint32_t device, bool complain)
@@ -504,17 +634,21 @@ static void mount_device(uint32_t device, bool complain)
 	struct bmfs_extent found[BMFS_PARTITIONS_MAX];
 	struct bm_block_info info;
 	struct disk_part part;
-	int count;
+	int count, error;
 
 	if (bm_block_info(device, &info) || info.flags & BM_BLOCK_OPTICAL)
 		return;
-	if (disk_part_open(&part, device)) {
-		report(BM_LOG_ERROR, &info, 0, "not mounted: it does not work, or out of memory");
+	error = disk_part_open(&part, device);
+	if (error == -ENOMEM) {
+		report(BM_LOG_ERROR, &info, 0, "not mounted: out of memory");
 		return;
 	}
-	count = bmfs_find_partitions(&part.disk, found);
-	disk_part_close(&part);
-	if (count < 0)
+	count = error ? -BMFS_EIO : bmfs_find_partitions(&part.disk, found);
+	if (!error)
+		disk_part_close(&part);
+	if (count == -BMFS_EIO)
+		mount_part(&info, device, NULL);
+	else if (count < 0)
 		report(BM_LOG_ERROR, &info, 0, bmfs_strerror(count));
 	else if (!count && complain)
 		report(BM_LOG_WARNING, &info, 0,
@@ -545,12 +679,15 @@ void disks_find(bool complain)
 void files_sync_disks(void)
 {
 	for (struct volume *volume = volumes; volume; volume = volume->next)
-		disk_sync(&volume->root);
+		if (volume->mounted)
+			disk_sync(&volume->root);
 }
 
 void files_end_disks(void)
 {
 	for (struct volume *volume = volumes; volume; volume = volume->next) {
+		if (!volume->mounted)
+			continue;
 		if (!disk_lock_for_a_while(&volume->lock))
 			continue; /* a change is under way: it survives as if power was lost */
 		volume->ended = true;

@@ -36,6 +36,8 @@ void disk_unlock_exclusive(struct disk_lock *lock);
 /* At the end of the program: not for ever, and readers do no harm. False: it is still held. */
 bool disk_lock_for_a_while(struct disk_lock *lock);
 
+/* Whether the caller is a thread that lets others run while it waits. */
+bool disk_can_leave(void);
 /*
  * Wait until *word is no longer `value`. look() is called again and again, with sleep if the thread
  * is about to leave its core; it may be NULL. Callers look for themselves afterwards.

@@ -31,11 +31,15 @@ void disk_wake(const uint32_t *word)
 		thread_wake(word, UINT32_MAX);
 }
 
+bool disk_can_leave(void)
+{
+	return thread_wait && thread_wake && thread_can_leave && thread_can_leave(control_self());
+}
+
 void disk_wait(const uint32_t *word, uint32_t value, void (*look)(void *argument, bool sleep),
 	       void *argument)
 {
-	bool leave =
-	    thread_wait && thread_wake && thread_can_leave && thread_can_leave(control_self());
+	bool leave = disk_can_leave();
 	uint64_t begun = bm_time_monotonic();
 
 	for (unsigned i = 0; load(word) == value; i++) {

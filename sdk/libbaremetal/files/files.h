@@ -85,7 +85,7 @@ struct node_ops {
 	const char *(*target)(struct node *node, size_t *length);
 
 	/* NULL: a filesystem in memory. */
-	void (*statvfs)(struct node *node, struct statvfs *status);
+	int (*statvfs)(struct node *node, struct statvfs *status);
 
 	/* Files: stay where they are on the disk, or no longer; counted. */
 	void (*pin)(struct node *node, bool pinned);

@@ -10,14 +10,13 @@
 
 #include <baremetal/memory.h>
 
-static void fill(struct node *node, struct statvfs *status)
+static int fill(struct node *node, struct statvfs *status)
 {
 	struct bm_memory_info memory;
 	const uint64_t page = 4096;
 
 	if (node->ops->statvfs) {
-		node->ops->statvfs(node, status);
-		return;
+		return node->ops->statvfs(node, status);
 	}
 	bm_memory_info(&memory);
 	*status = (struct statvfs){
@@ -32,6 +31,7 @@ static void fill(struct node *node, struct statvfs *status)
 	if (node->read_only)
 		status->f_bfree = 0;
 	status->f_bavail = status->f_bfree;
+	return 0;
 }
 
 POSIX int statvfs(const char *restrict path, struct statvfs *restrict status)
@@ -42,7 +42,7 @@ POSIX int statvfs(const char *restrict path, struct statvfs *restrict status)
 	files_lock();
 	error = path_find(AT_FDCWD, path, PATH_FOLLOW, &place);
 	if (!error)
-		fill(place.node, status);
+		error = fill(place.node, status);
 	files_unlock();
 	return (int)files_result(error);
 }
@@ -56,7 +56,7 @@ POSIX int fstatvfs(int descriptor, struct statvfs *status)
 	int error = file->node ? 0 : -ENOSYS; /* the console */
 
 	if (file->node)
-		fill(file->node, status);
+		error = fill(file->node, status);
 	files_put(file);
 	return (int)files_result(error);
 }

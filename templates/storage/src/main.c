@@ -190,7 +190,10 @@ static void open_store(struct store *store)
 	struct stat status;
 	FILE *log;
 
+	/* A disk that cannot be read is there all the same: then open() below tells. */
 	if (stat(folder, &status)) {
+		if (errno != ENOENT)
+			die(folder);
 		fprintf(stderr, "no disk: what is stored is gone at the end. "
 				"Try `baremetal disk create 64M store.img`,\n"
 				"then `baremetal run --disk store.img`.\n");

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests of /disk0 share: images, guests, and what the host says of an image afterwards.
 
-KERNEL, BMFS (the program), GROW, POSIX, STATE, THREADS, LOCKS, POWER (guests) name the parts, by meson.build.
+KERNEL, BMFS (the program), ASLEEP, GROW, LOCKS, POSIX, POWER, STATE, SYNCED, THREADS (guests) name the parts, by meson.build.
 """
 import os
 import struct
@@ -62,9 +62,9 @@ class Case(unittest.TestCase):
         for name, data in files.items():
             self.good("write", self.image, name, stdin=data)
 
-    def boot(self, app, device="virtio", more=(), expect="exit:0", image=None, **options):
+    def boot(self, app, device="virtio", more=(), expect="exit:0", image=None, extra=(), **options):
         words, machine = DEVICES[device]
-        result = guest(app, [*drive(image or self.image, *more), *words], machine=machine, **options)
+        result = guest(app, [*drive(image or self.image, *more), *words, *extra], machine=machine, **options)
         self.assertEqual(result.outcome, expect, result.output[-4000:] + result.complaints)
         return result.output
 

@@ -71,6 +71,11 @@ static void reading(void)
 	struct iovec pieces[3] = {{some, 8}, {numbers, 4096}, {text, 4}};
 	CHECK(lseek(file, 4000, SEEK_SET) == 4000 && readv(file, pieces, 3) == 4108);
 	CHECK(some[0] == 1000 && numbers[0] == 1002 && !memcmp(text, &(uint32_t){2026}, 4));
+	/* Whole sectors, and memory that cannot take them. */
+	static _Alignas(4096) const char constant[4096] = {1};
+	CHECK(fails(pread(file, NULL, 4096, 0), EFAULT) && fails(pread(file, NULL, 5, 0), EFAULT));
+	CHECK(fails(pread(file, (void *)(uintptr_t)constant, 4096, 0), EFAULT));
+	CHECK(pread(file, numbers, 4096, 0) == 4096 && numbers[1023] == 1023);
 	CHECK(close(file) == 0);
 	free(numbers);
 }
@@ -78,6 +83,10 @@ static void reading(void)
 static void writing(void)
 {
 	char data[5000], got[5000];
+	int old = open("/disk0/old", O_RDWR | O_CREAT, 0644);
+
+	CHECK(fails(pwrite(old, NULL, 8192, 0), EFAULT));
+	CHECK(pwrite(old, "old\n", 4, 0) == 4 && close(old) == 0);
 	struct stat status;
 	int file, other;
 

@@ -26,7 +26,7 @@ int main(int argc, char **argv)
 	DIR *list = opendir(folder);
 
 	tell("open", list ? 0 : -1);
-	while (list && (entry = readdir(list))) {
+	while (list && (errno = 0, entry = readdir(list))) {
 		struct stat status;
 		unsigned long sum = 0;
 		int file;
@@ -39,8 +39,8 @@ int main(int argc, char **argv)
 		file = open(path, O_RDONLY);
 		while ((n = read(file, &byte, 1)) == 1 && sum < 100000)
 			sum += (unsigned char)byte;
-		printf("file %s: %ld bytes, sum %lu%s\n", entry->d_name, (long)status.st_size, sum,
-		       n < 0 ? ", error" : "");
+		printf("file %s: %ld bytes, sum %lu%s%s\n", entry->d_name, (long)status.st_size,
+		       sum, n < 0 ? ", " : "", n < 0 ? strerror(errno) : "");
 		close(file);
 		file = open(path, O_RDWR);
 		tell("open to write", file);
@@ -48,13 +48,17 @@ int main(int argc, char **argv)
 			tell("write", pwrite(file, "x", 1, 0));
 		close(file);
 	}
-	if (list)
+	if (list) {
+		tell("list", errno ? -1 : 0);
 		closedir(list);
+	}
 	snprintf(path, sizeof(path), "%s/made", folder);
 	int file = open(path, O_RDWR | O_CREAT, 0644);
 	tell("create", file);
 	if (file >= 0)
 		tell("sync", fsync(file));
 	tell("statvfs", statvfs(folder, &space));
+	file = open(folder, O_RDONLY);
+	tell("folder", file < 0 ? file : fsync(file));
 	return 0;
 }

@@ -15,6 +15,17 @@ from disk_support import BLOCK, Case, DEVICES, Image, MIB, NUMBERS, guest  # noq
 FILES = {"hello": b"hello\n", "numbers": NUMBERS, "old": b"old\n"}
 
 
+def rules_of(folder, image, event, n, once=True):
+    """For blkdebug: the Nth request of a kind fails, or all from there on."""
+    path = os.path.join(folder, "rules")
+    with open(path, "w", encoding="ascii") as file:
+        for state in range(1, n):
+            file.write(f'[set-state]\nevent = "{event}"\nstate = "{state}"\nnew_state = "{state + 1}"\n\n')
+        file.write(f'[inject-error]\nevent = "{event}"\nstate = "{n}"\nerrno = "5"\n'
+                   f'once = "{"on" if once else "off"}"\nimmediately = "off"\n')
+    return f"blkdebug:{path}:{image}"
+
+
 class Posix(Case):
     """posix.c checks itself; here is what it leaves on the disk."""
 
@@ -69,6 +80,20 @@ class Locks(Case):
         self.run_on("virtio-pci", 4)
 
 
+class Asleep(Case):
+    """Whoever waits for a slow disk without threads sleeps until it interrupts."""
+
+    def run_on(self, device, cores):
+        self.make({"numbers": NUMBERS})
+        self.boot("ASLEEP", device, cores=cores, more=("throttling.iops-total=20",))
+
+
+for name in ("virtio", "virtio-pci", "nvme", "ahci"):
+    for cores in (1, 3):
+        setattr(Asleep, f"test_{name.replace('-', '_')}_{cores}",
+                lambda self, name=name, cores=cores: self.run_on(name, cores))
+
+
 class Places(Case):
     """Where a disk is looked for, and what is said when it is not there."""
 
@@ -108,6 +133,50 @@ class Places(Case):
             self.assertIn(b"made", self.good("list", "--partition", number, self.image))
         with open(self.image, "rb") as file:
             self.assertEqual(file.read(2048 * 512), start)
+
+    def second_disk(self):
+        path = os.path.join(self.folder, "second.img")
+        self.good("format", "-q", "--size", "64M", path)
+        self.good("write", path, "second", stdin=b"2")
+        return path, ["-drive", f"if=none,id=e,format=raw,file={path}", "-device", "virtio-blk-pci,drive=e"]
+
+    def test_unreadable(self):
+        """A disk that cannot be read keeps its number, and is told as what it is; the next one has its own."""
+        self.make({"f": b"text"})
+        second, extra = self.second_disk()
+        with open(second, "rb") as file:
+            before = file.read()
+        for n in (2, 3):  # on microvm, the search and the mount
+            output = self.boot("STATE", image=rules_of(self.folder, self.image, "read_aio", n, once=False))
+            self.assertIn("list: I/O error", output)
+            self.assertNotIn("No such file", output)
+        for n in (1, 2):
+            image = rules_of(self.folder, self.image, "read_aio", n, once=False)
+            output = self.boot("STATE", "virtio-pci", image=image, extra=extra)
+            self.assertIn("not mounted yet: the disk reports an error; /disk0 is kept for it", output)
+            for call in ("list", "create", "statvfs", "folder"):
+                self.assertIn(f"{call}: I/O error", output)
+            self.assertNotIn("No such file", output)
+            with open(second, "rb") as file:
+                self.assertEqual(file.read(), before)
+            output = self.boot("STATE", "virtio-pci", image=image, extra=extra, append="-- /disk1")
+            self.assertIn("file second: 1 bytes, sum 50", output)
+            self.assertIn("create: done", output)
+            self.good("delete", second, "made")
+            self.good("write", second, "second", stdin=b"2")
+            with open(second, "rb") as file:
+                before = file.read()
+
+    def test_readable_later(self):
+        """One failed read: whoever uses the disk later finds it where it belongs."""
+        for n in (2, 3):  # the search and the mount: the first is none of the guest's
+            self.make({"f": b"text"})
+            output = self.boot("STATE", image=rules_of(self.folder, self.image, "read_aio", n))
+            self.assertIn("/disk0 is kept for it", output)
+            self.assertIn("file f: 4 bytes, sum 453", output)
+            self.assertIn("create: done", output)
+            self.assertIn("made", self.check())
+            os.remove(self.image)
 
     def test_others_image(self):
         """An image that another tool has made."""
@@ -184,16 +253,17 @@ class Trouble(Case):
         told = 0
         for event in ("read_aio", "write_aio", "flush_to_disk"):
             for n in range(1, 10):
-                rules = os.path.join(self.folder, "rules")
-                with open(rules, "w", encoding="ascii") as file:
-                    for state in range(1, n):
-                        file.write(f'[set-state]\nevent = "{event}"\nstate = "{state}"\nnew_state = "{state + 1}"\n\n')
-                    file.write(f'[inject-error]\nevent = "{event}"\nstate = "{n}"\nerrno = "5"\nonce = "on"\n'
-                               'immediately = "off"\n')
                 self.good("delete", self.image, "made") if b"  made" in self.good("list", self.image) else None
                 # blkdebug takes the image as it is; its name has neither comma nor colon
-                output = self.boot("STATE", image=f"blkdebug:{rules}:{self.image}")
-                told += bool(re.search("I/O error|reports an error|may be lost|could not be written", output))
+                output = self.boot("STATE", image=rules_of(self.folder, self.image, event, n))
+                # By the call that it concerns; what close() and the end write has the log alone.
+                failed = "I/O error" in output
+                told += failed
+                if not failed and not re.search("could not be written when it was closed|may be lost", output):
+                    self.assertIn("file f: 4 bytes", output)
+                    for call in ("open", "open to write", "write", "create", "sync", "statvfs"):
+                        self.assertRegex(output, f"(?m)^{call}: done")
+                self.assertNotIn("No such file", output)
                 files = self.check()
                 self.assertIn(files["f"], (b"text", b"xext"))
         self.assertGreater(told, 4)  # the rest of the N are beyond the program's requests
