@@ -208,6 +208,9 @@ static void open_store(struct store *store)
 	if (!log)
 		die(store->path);
 	store->size = load(store, log);
+	/* What cannot be read is not to be cut off. */
+	if (ferror(log))
+		die(store->path);
 	fclose(log);
 	if (fstat(store->file, &status))
 		die(store->path);

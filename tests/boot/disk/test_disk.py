@@ -189,6 +189,24 @@ class Places(Case):
         self.assertEqual(self.check(), {"theirs": b"xritten by others", "made": b""})
 
 
+class Storage(Case):
+    """The template, on a disk that cannot be read: it says so, stores nothing elsewhere, and cuts nothing off."""
+
+    def test_unreadable(self):
+        self.make({})
+        self.boot("STORAGE")
+        self.assertIn("runs = 2", self.boot("STORAGE"))
+        with open(self.image, "rb") as file:
+            before = file.read()
+        for n in (2, 3, 4):  # the search, the mount, the log
+            output = self.boot("STORAGE", image=rules_of(self.folder, self.image, "read_aio", n, once=False),
+                               expect="exit:1")
+            self.assertIn("/disk0/store.log: I/O error", output)
+            self.assertNotIn("runs =", output)
+            with open(self.image, "rb") as file:
+                self.assertEqual(file.read(), before)
+
+
 class Trouble(Case):
     """A named error each time, and nothing is written that should not be."""
 
