@@ -80,11 +80,12 @@ static int core_info(uint32_t index, struct bm_core_info *info)
 	if (!core)
 		return -BM_EINVAL;
 	const struct worker *w = core->worker;
+	uint64_t tasks = __atomic_load_n(&w->tasks, __ATOMIC_ACQUIRE);
 	uint64_t sleep_ticks = __atomic_load_n(&w->sleep_ticks, __ATOMIC_ACQUIRE);
 	*info = (struct bm_core_info){
 	    .index = index,
 	    .apic_id = core->apic_id,
-	    .tasks = w->tasks,
+	    .tasks = tasks,
 	    .stolen = w->stolen,
 	    .wake_ups = w->wake_ups,
 	    .idle_ns = time_of_ticks(w->idle_ticks),
@@ -173,4 +174,5 @@ const struct bm_api api_table = {
     .net_add = net_add,
     .net_notify = net_notify,
     .net_fault = net_fault,
+    .task_submitted = task_submitted,
 };

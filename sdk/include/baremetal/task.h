@@ -165,4 +165,17 @@ static inline int bm_core_info(uint32_t core, struct bm_core_info *info)
 	return bm_api->core_info(core, info);
 }
 
+/**
+ * Tasks that were put on the queues of all cores since boot, those of alarms and interrupts with
+ * them.
+ *
+ * To learn whether any are left, add up bm_core_info.tasks of all cores first and call this
+ * afterwards: only if the sums are equal was there a moment without a task, queued or begun, and
+ * none was submitted between the two. (In a task, that one itself is the difference.)
+ */
+static inline uint64_t bm_task_submitted(void)
+{
+	return bm_api->task_submitted();
+}
+
 #endif

@@ -244,10 +244,25 @@ static _Noreturn void core_run(void)
 	abort();
 }
 
-/* The tests have no deadlock. */
+static bool has_alarm(uint32_t core)
+{
+	pthread_mutex_lock(&alarm_lock);
+	bool set = alarms[core].function;
+	pthread_mutex_unlock(&alarm_lock);
+	return set;
+}
+
+/* What the look for a deadlock needs. */
 static int core_info(uint32_t core, struct bm_core_info *core_info)
 {
-	*core_info = (struct bm_core_info){.index = core, .depth = 1, .queued = 1};
+	const struct worker *worker = worker_of(core);
+	if (!worker)
+		return -BM_EINVAL;
+	*core_info = (struct bm_core_info){
+	    .index = core,
+	    .tasks = __atomic_load_n(&worker->tasks, __ATOMIC_ACQUIRE),
+	    .queued = worker_queued(worker) + has_alarm(core),
+	};
 	return 0;
 }
 
@@ -276,6 +291,7 @@ static const struct bm_api api = {
     .core_run = core_run,
     .task_alarm = task_alarm,
     .task_depth = task_depth,
+    .task_submitted = task_submitted,
 };
 const struct bm_api *bm_api = &api;
 
