@@ -92,7 +92,7 @@ static int core_info(uint32_t index, struct bm_core_info *info)
 	    .sleep_ns = time_of_ticks(sleep_ticks),
 	    .stack_size = core->stack_size,
 	    .depth = w->depth,
-	    .queued = worker_queued(w) + !!core->alarms[ALARM_APP].function,
+	    .queued = worker_queued(w) + timer_alarms_of(core),
 	};
 	return 0;
 }
@@ -175,4 +175,5 @@ const struct bm_api api_table = {
     .net_notify = net_notify,
     .net_fault = net_fault,
     .task_submitted = task_submitted,
+    .thread_alarm = timer_thread_alarm,
 };

@@ -192,3 +192,17 @@ int timer_alarm(uint64_t deadline_ns, void (*function)(void *))
 {
 	return timer_set_alarm(ALARM_APP, deadline_ns, function);
 }
+
+int timer_thread_alarm(uint64_t deadline_ns, void (*function)(void *))
+{
+	return timer_set_alarm(ALARM_THREADS, deadline_ns, function);
+}
+
+uint32_t timer_alarms_of(const struct core *core)
+{
+	uint32_t set = 0;
+	for (unsigned i = 0; i < ALARMS; i++)
+		set += i != ALARM_THREADS &&
+		       __atomic_load_n(&core->alarms[i].function, __ATOMIC_ACQUIRE);
+	return set;
+}

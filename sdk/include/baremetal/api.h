@@ -145,6 +145,7 @@ struct bm_api {
 
 	/* <baremetal/task.h>; since version 6 */
 	uint64_t (*task_submitted)(void);
+	int (*thread_alarm)(uint64_t deadline_ns, void (*function)(void *));
 };
 
 /*

@@ -51,7 +51,9 @@ struct bm_core_info {
 	uint64_t sleep_ns; /* of this, asleep; counted when a sleep ends */
 	uint64_t stack_size; /* bytes of its task stack */
 	uint32_t depth;	     /* tasks begun and not ended, one waiting inside the other, now */
-	uint32_t queued;     /* tasks in its queues now, with one for an alarm that is set */
+	/** Tasks in its queues now, with one for bm_task_alarm() and for each watch over devices
+	 * that were armed (bm_net_arm(), bm_block_arm()), while these are set on this core. */
+	uint32_t queued;
 };
 
 /**
@@ -142,6 +144,16 @@ __attribute__((noreturn)) static inline void bm_core_run(void)
 static inline int bm_task_alarm(uint64_t deadline_ns, bm_task_fn *function)
 {
 	return bm_api->task_alarm(deadline_ns, function);
+}
+
+/**
+ * The same for a library of threads, which has an alarm a core of its own: the program's and this one
+ * do not touch. The SDK's POSIX threads use it for all their time-outs, so it is free only in a
+ * program without them.
+ */
+static inline int bm_thread_alarm(uint64_t deadline_ns, bm_task_fn *function)
+{
+	return bm_api->thread_alarm(deadline_ns, function);
 }
 
 /**
