@@ -19,7 +19,6 @@ struct core {
 	struct worker *worker;
 	uint32_t index, apic_id;
 	uint32_t state; /* enum core_state */
-	volatile bool timer_fired;
 	uint64_t stack_top, stack_size;        /* of the tasks that run here */
 	struct {
 		uint64_t deadline_ns;

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BM_API_VERSION 5
+#define BM_API_VERSION 6
 
 struct bm_system_info;
 struct bm_memory_info;
@@ -142,6 +142,10 @@ struct bm_api {
 	int (*net_add)(const struct bm_net_driver *driver, struct bm_net_device **handle);
 	void (*net_notify)(struct bm_net_device *device, uint32_t queue);
 	void (*net_fault)(struct bm_net_device *device, const char *reason);
+
+	/* <baremetal/task.h>; since version 6 */
+	uint64_t (*task_submitted)(void);
+	int (*thread_alarm)(uint64_t deadline_ns, void (*function)(void *));
 };
 
 /*

@@ -87,23 +87,43 @@ __attribute__((constructor(104))) static void register_report(void)
 
 /* ---- Deadlock ---- */
 
-/* Tasks that are queued or begun, but for this one. A task or an alarm may yet wake a thread. */
-static bool tasks_are_left(void)
+/* Tasks that have ended, on all cores. */
+static uint64_t count_ended(void)
 {
 	struct bm_core_info info;
-	uint32_t tasks = 0;
+	uint64_t tasks = 0;
 
 	for (uint32_t i = 0; i < lane_count; i++)
 		if (!bm_core_info(i, &info))
-			tasks += info.depth + info.queued;
-	return tasks > 1;
+			tasks += info.tasks;
+	return tasks;
 }
 
+/* An alarm, or a device that somebody has armed: tasks of tomorrow. */
+static bool tasks_may_come(void)
+{
+	struct bm_core_info info;
+
+	for (uint32_t i = 0; i < lane_count; i++)
+		if (!bm_core_info(i, &info) && info.queued)
+			return true;
+	return false;
+}
+
+/*
+ * In a task, while others begin, end and move from core to core. Those that have ended are counted
+ * first, those that were submitted last. If this task is all the difference, it was alone from the
+ * one to the other, and no thread nor interrupt submitted any: so what was seen in between held all
+ * at once, and holds for good. Only what runs can change it: a runner is a task as well, and a
+ * thread on core 0 that no task carries is counted in threads_running.
+ */
 void thread_look_for_deadlock(void)
 {
+	uint64_t ended = count_ended();
+
 	if (__atomic_load_n(&threads_running, __ATOMIC_SEQ_CST) || !sleep_is_empty())
 		return;
-	if (tasks_are_left())
+	if (tasks_may_come() || bm_task_submitted() - ended != 1)
 		thread_check_deadlock();
 	else
 		bm_crash("deadlock: every thread waits, and nothing is left that could wake one");

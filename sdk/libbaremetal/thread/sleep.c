@@ -78,8 +78,8 @@ static void take_out(struct waiter *waiter)
 
 static void ring(void *unused);
 
-/* A core has one alarm: it serves all deadlines. See to one for the earliest. Without a timer that
- * interrupts, a task looks again and again. */
+/* A core has one alarm for threads: it serves all deadlines. See to one for the earliest. Without a
+ * timer that interrupts, a task looks again and again. */
 static void arm(void)
 {
 	uint64_t next = root && root->deadline < check ? root->deadline : check;
@@ -87,7 +87,7 @@ static void arm(void)
 	if (next >= armed)
 		return;
 	armed = next;
-	if (bm_task_alarm(armed, ring) && bm_task_submit(NULL, ring, NULL))
+	if (bm_thread_alarm(armed, ring) && bm_task_submit(NULL, ring, NULL))
 		armed = BM_FOREVER; /* the next sleeper tries once more */
 }
 

@@ -73,6 +73,19 @@ static void wake_later(void *argument)
 	sem_post(&never);
 }
 
+/* Tasks, each with the next one's submission: from queue to queue, and there is always one. */
+static long links;
+static uint64_t chain_end;
+
+static void next_link(void *argument)
+{
+	links++;
+	if (bm_time_monotonic() > chain_end)
+		sem_post(argument);
+	else
+		bm_task_submit(NULL, next_link, argument);
+}
+
 static void lock_in_task(void *argument)
 {
 	pthread_mutex_lock(argument);
@@ -163,6 +176,14 @@ int main(int argc, char **argv)
 		bm_task_submit(NULL, wake_later, NULL);
 		sem_wait(&never);
 		printf("woken\n");
+		return 0;
+	} else if (!strcmp(what, "chain")) {
+		/* Not a deadlock either. */
+		sem_init(&never, 0, 0);
+		chain_end = bm_time_monotonic() + 4 * BM_SECOND;
+		bm_task_submit(NULL, next_link, &never);
+		sem_wait(&never);
+		printf("%ld links\n", links);
 		return 0;
 	} else if (!strcmp(what, "exit-in-task")) {
 		struct bm_task_group group = BM_TASK_GROUP_INIT;
