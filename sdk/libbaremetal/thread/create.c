@@ -228,6 +228,7 @@ int pthread_create(pthread_t *handle, const pthread_attr_t *attributes, void *(*
 	size_t size = attributes && attributes->__stack_size ? attributes->__stack_size
 							     : thread_default_stack();
 	struct thread *thread;
+	struct woken woken;
 
 	if (!thread_prepare_core())
 		return EAGAIN;
@@ -244,7 +245,9 @@ int pthread_create(pthread_t *handle, const pthread_attr_t *attributes, void *(*
 	__atomic_fetch_add(&threads_alive, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&threads_running, 1, __ATOMIC_RELAXED);
 	*handle = thread->handle;
-	thread_ready(thread);
+	woken_init(&woken);
+	woken_add(&woken, thread);
+	thread_ready(&woken);
 	return 0;
 }
 

@@ -79,6 +79,27 @@ static struct thread *take(struct lane *lane)
 }
 
 static void run_invited(void *lane);
+static bool uninvited; /* threads may be left in a lane that nobody was invited to */
+
+/*
+ * This core's queue is full. It must not run a task to have room: the caller may hold a lock that
+ * the task waits for. So the core's pinned tasks' queue, and then the alarm, which rings again
+ * until its task is queued.
+ */
+static __attribute__((noinline)) void invite_otherwise(struct lane *lane)
+{
+	bool is_near = depth_of(lane) == lane->depth; /* the runner: it will see the thread */
+
+	if (!is_near && !bm_task_submit_to(lane->index, NULL, run_invited, lane))
+		return;
+	__atomic_store_n(&lane->invited, 0, __ATOMIC_SEQ_CST);
+	if (is_near)
+		return;
+	__atomic_store_n(&uninvited, true, __ATOMIC_SEQ_CST);
+	if (!sleep_ring_now())
+		while (bm_task_submit(NULL, run_invited, lane) == -BM_EAGAIN)
+			bm_task_run_one(); /* without a timer there is no other way */
+}
 
 /* Tell the cores that this lane has a thread to run. One invitation a lane is enough. */
 static void invite(struct lane *lane)
@@ -86,14 +107,8 @@ static void invite(struct lane *lane)
 	if (__atomic_load_n(&lane->invited, __ATOMIC_SEQ_CST) ||
 	    __atomic_exchange_n(&lane->invited, 1, __ATOMIC_SEQ_CST))
 		return;
-	while (bm_task_submit(NULL, run_invited, lane) == -BM_EAGAIN) {
-		/* All cores have tasks enough; the runner of this one is not far. */
-		if (depth_of(lane) == lane->depth) {
-			__atomic_store_n(&lane->invited, 0, __ATOMIC_SEQ_CST);
-			return;
-		}
-		bm_task_run_one();
-	}
+	if (bm_task_submit(NULL, run_invited, lane) == -BM_EAGAIN)
+		invite_otherwise(lane);
 }
 
 static struct thread *steal(struct lane *lane)
@@ -169,12 +184,16 @@ static void bury_ended(struct lane *lane)
 		thread_bury(ended);
 }
 
-void thread_ready(struct thread *thread)
+void thread_ready(struct woken *woken)
 {
 	struct lane *lane = thread_lane(port_self());
 
+	if (!woken->first)
+		return;
+	*woken->end = NULL;
 	spin_lock(&lane->lock);
-	push(lane, thread);
+	__atomic_store_n(lane->end, woken->first, __ATOMIC_RELAXED);
+	lane->end = woken->end;
 	spin_unlock(&lane->lock);
 	/* On one core its runner is enough, unless a task lies above it. */
 	if (lane_count > 1 || depth_of(lane) != lane->depth)
@@ -236,6 +255,13 @@ static void run_invited(void *from)
 	if (lane->polling && depth_of(lane) == lane->depth + 1)
 		return; /* the runner that polls is right below */
 	run_threads(self, lane, true);
+}
+
+void thread_run_uninvited(void)
+{
+	if (__atomic_load_n(&uninvited, __ATOMIC_SEQ_CST) &&
+	    __atomic_exchange_n(&uninvited, false, __ATOMIC_SEQ_CST))
+		run_invited(thread_lane(port_self()));
 }
 
 bool thread_work(struct thread *self, bool tasks)
