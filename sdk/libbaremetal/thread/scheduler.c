@@ -212,17 +212,36 @@ static void poll(struct lane *lane)
 		invite(lane);
 }
 
-/* Run threads until there are none, or until one comes back. False: there was none. */
-static bool run_threads(struct thread *self, struct lane *lane, bool for_ever)
+static void begin(struct lane *lane, struct thread *self, struct runner *before)
 {
-	struct thread *outer = lane->base, *next;
-	uint32_t outer_depth = lane->depth;
-	bool outer_polling = lane->polling, any = false;
-
+	*before = (struct runner){lane->below, lane->base, lane->left, lane->depth, lane->polling};
+	lane->below = before;
 	lane->base = self;
+	lane->left = NULL;
 	lane->depth = depth_of(lane);
 	lane->polling = false;
 	lane->patience = PATIENCE;
+}
+
+static void end(struct lane *lane, const struct runner *before)
+{
+	lane->below = before->below;
+	lane->base = before->base;
+	lane->left = before->left;
+	lane->depth = before->depth;
+	lane->polling = before->polling;
+}
+
+/* Run threads until there are none, or until one comes back. False: there was none. */
+static bool run_threads(struct thread *self, struct lane *lane, bool for_ever)
+{
+	struct runner before;
+	struct thread *next, *left;
+	bool any = false;
+
+	begin(lane, self, &before);
+	/* Below an invitation that its core took by itself there is nothing to be reported. */
+	left = for_ever && lane->depth <= 1 && self->state == THREAD_OF_CORE ? NULL : self;
 	do {
 		next = take(lane);
 		if (!next)
@@ -230,16 +249,16 @@ static bool run_threads(struct thread *self, struct lane *lane, bool for_ever)
 		if (!next)
 			break;
 		any = true;
+		lane->left = left;
 		switch_to(self, lane, next, &lane->nothing);
+		lane->left = NULL;
 		bury_ended(lane);
 		if (!lane->patience) {
 			lane->patience = PATIENCE;
 			poll(lane);
 		}
 	} while (for_ever);
-	lane->base = outer;
-	lane->depth = outer_depth;
-	lane->polling = outer_polling;
+	end(lane, &before);
 	if (!for_ever && !is_empty(lane))
 		invite(lane); /* left to others */
 	return any;

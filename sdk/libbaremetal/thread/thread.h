@@ -73,7 +73,17 @@ struct lane {
 	uint32_t invited;           /* an invitation of this lane is queued */
 	struct thread *ended;       /* has left its stack for good */
 	struct thread *core_thread; /* for core 0, when main() waits first; else NULL */
+	struct thread *left;        /* the runner's, while a thread runs, for reports; or NULL */
+	struct runner *below;
 } __attribute__((aligned(64)));
+
+/* What is kept of a runner while another one lies above it, or of there being none. */
+struct runner {
+	struct runner *below;
+	struct thread *base, *left;
+	uint32_t depth;
+	bool polling;
+};
 #define NO_RUNNER UINT32_MAX
 
 extern struct lane *lanes;
