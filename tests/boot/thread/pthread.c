@@ -322,6 +322,40 @@ static void *read_and_write(void *argument)
 	return NULL;
 }
 
+/* Who holds nothing for reading can open nothing. */
+static void *unlock_anothers(void *argument)
+{
+	static pthread_rwlock_t own = PTHREAD_RWLOCK_INITIALIZER;
+
+	CHECK(pthread_rwlock_unlock(&rwlock) == EPERM);
+	CHECK(!pthread_rwlock_rdlock(&own) && !pthread_rwlock_unlock(&own));
+	CHECK(pthread_rwlock_unlock(&rwlock) == EPERM);
+	return argument;
+}
+
+static void lock_in_task(void *argument)
+{
+	pthread_rwlock_t *lock = argument;
+
+	CHECK(pthread_rwlock_unlock(lock) == EPERM);
+	CHECK(!pthread_rwlock_wrlock(lock));
+	CHECK(pthread_rwlock_tryrdlock(lock) == EBUSY && pthread_rwlock_wrlock(lock) == EDEADLK);
+	CHECK(!pthread_rwlock_unlock(lock) && pthread_rwlock_unlock(lock) == EPERM);
+	CHECK(!pthread_rwlock_rdlock(lock) && pthread_rwlock_trywrlock(lock) == EBUSY);
+	CHECK(!pthread_rwlock_unlock(lock) && pthread_rwlock_unlock(lock) == EPERM);
+}
+
+/* A task is no thread, but its core's. */
+static void test_rwlock_in_tasks(void)
+{
+	struct bm_task_group group = BM_TASK_GROUP_INIT;
+	static pthread_rwlock_t locks[64];
+
+	for (uint32_t core = 0; core < bm_system_info()->cores && core < 64; core++)
+		CHECK(!bm_task_submit_to(core, &group, lock_in_task, &locks[core]));
+	bm_task_wait(&group);
+}
+
 static void test_rwlock(void)
 {
 	pthread_t threads[6];
@@ -338,9 +372,13 @@ static void test_rwlock(void)
 	      pthread_rwlock_destroy(&rwlock) == EBUSY);
 	t = after(CLOCK_REALTIME, 5);
 	CHECK(pthread_rwlock_timedwrlock(&rwlock, &t) == ETIMEDOUT);
+	CHECK(!pthread_create(&threads[0], NULL, unlock_anothers, NULL));
+	CHECK(!pthread_join(threads[0], NULL));
 	CHECK(!pthread_rwlock_unlock(&rwlock) && !pthread_rwlock_unlock(&rwlock));
+	CHECK(pthread_rwlock_unlock(&rwlock) == EPERM);
 	CHECK(!pthread_rwlock_wrlock(&rwlock) && pthread_rwlock_wrlock(&rwlock) == EDEADLK);
 	CHECK(!pthread_rwlock_unlock(&rwlock) && !pthread_rwlock_destroy(&rwlock));
+	test_rwlock_in_tasks();
 }
 
 /* ---- Barriers, semaphores, once, spin locks ---- */
