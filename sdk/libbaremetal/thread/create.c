@@ -17,18 +17,19 @@
 
 #define PAGE        4096ul
 #define SMALL_PAGES 64 /* up to there, memory of each size has its own list; then powers of two */
-#define CLASSES     (SMALL_PAGES + 48)
+#define STACK_LIMIT (1ul << 45) /* more than any machine has; so 2^34 pages are the last class */
+#define CLASSES     (SMALL_PAGES + 34 + 1)
 #define OWN_STACK   0 /* the class of control blocks for stacks that the program brings */
 
 /*
  * The default stack: an even share for 4,096 threads, within bounds: programs that were written
- * elsewhere have arrays of 64 KiB on them, so 128 KiB, or for 256 threads where that is less. With
+ * elsewhere have arrays of 64 KiB on them, so 128 KiB, or for 192 threads where that is less. With
  * 64 KiB for what lies above it, the largest is not rounded up to 2 MiB.
  */
 #define STACK_SHARE       4096
 #define STACK_LEAST       0x20000ul
 #define STACK_MOST        0xf0000ul
-#define STACK_SMALL_SHARE 256
+#define STACK_SMALL_SHARE 192
 #define STACK_SMALL_LEAST 0xc000ul
 
 /* Core 0's, for the tasks that run on it once main() waits. */
@@ -115,6 +116,9 @@ static void start_anew(struct thread *thread)
 static struct thread *make(size_t size, char *own)
 {
 	size_t all = control_size() + (own ? 0 : size);
+
+	if (!own && size >= STACK_LIMIT)
+		return NULL;
 	uint32_t class = own ? OWN_STACK : class_of(&all);
 	struct thread *thread = take_unused(class);
 	char *memory = NULL;

@@ -154,8 +154,12 @@ static void test_attributes(void)
 		CHECK(!pthread_create(&t, &a, where, &sizes[i]) && !pthread_join(t, NULL));
 	}
 	pthread_attr_init(&a);
-	CHECK(!pthread_attr_setstacksize(&a, (size_t)1 << 45));
-	CHECK(pthread_create(&t, &a, where, NULL) == EAGAIN);
+	for (size_t size = (size_t)1 << 40; size <= SIZE_MAX / 4; size *= 2) {
+		CHECK(!pthread_attr_setstacksize(&a, size - 1));
+		CHECK(pthread_create(&t, &a, where, NULL) == EAGAIN);
+		CHECK(!pthread_attr_setstacksize(&a, size));
+		CHECK(pthread_create(&t, &a, where, NULL) == EAGAIN);
+	}
 	CHECK(!pthread_setname_np(pthread_self(), "fifteen letters"));
 	CHECK(pthread_setname_np(pthread_self(), "sixteen letters!") == ERANGE);
 	CHECK(!pthread_getname_np(pthread_self(), name, 16) && !strcmp(name, "fifteen letters"));
@@ -801,6 +805,14 @@ int main(int argc, char **argv)
 		CHECK(!bm_task_submit_to(atoi(argv[2]), &group, exit_in_task, (void *)6));
 		bm_task_wait(&group);
 		CHECK(!"the task came back");
+	}
+	if (argc > 1 && !strcmp(argv[1], "default-stack")) {
+		pthread_attr_t a;
+		size_t size;
+
+		CHECK(!pthread_attr_init(&a) && !pthread_attr_getstacksize(&a, &size));
+		printf("%lu bytes\n", size);
+		return 0;
 	}
 	if (argc > 1 && !strcmp(argv[1], "no-memory")) {
 		test_no_memory();
