@@ -32,11 +32,6 @@
 #define STACK_SMALL_SHARE 192
 #define STACK_SMALL_LEAST 0xc000ul
 
-/* Core 0's, for the tasks that run on it once main() waits. */
-#define CORE_SHARE 512
-#define CORE_LEAST 0x10000ul
-#define CORE_MOST  0x40000ul
-
 /* A pthread_t: the control block's address in units of 64 bytes, and its generation. */
 #define HANDLE_SHIFT     6
 #define GENERATION_SHIFT 41
@@ -198,13 +193,24 @@ size_t thread_default_stack(void)
 	return size;
 }
 
+/* As large as the kernel tells. Memory of its own, for what make() takes is rounded up by class. */
+static struct thread *make_core_thread(void)
+{
+	static char *stack; /* kept for the next time, if there is memory for no more */
+	struct bm_core_info info;
+
+	bm_core_info(0, &info);
+	if (!stack)
+		stack = port_stack(info.stack_size);
+	return stack ? make(info.stack_size, stack) : NULL;
+}
+
 bool thread_prepare_core(void)
 {
 	struct lane *lane = &lanes[0];
 
 	if (!lane->core_thread) {
-		struct thread *thread =
-		    make(share_of_memory(CORE_SHARE, CORE_LEAST, CORE_MOST), NULL);
+		struct thread *thread = make_core_thread();
 
 		if (!thread)
 			return false;

@@ -673,6 +673,32 @@ static void *submit_tasks(void *argument)
 	return NULL;
 }
 
+/* All but what the runner and the scheduler need, where no thread waits below. */
+static void use_stack(void *unused)
+{
+	struct bm_core_info info;
+
+	(void)unused;
+	CHECK(!bm_core_info(bm_core(), &info) && info.stack_size >= 32768);
+	size_t size = info.stack_size - 8192;
+	volatile char array[size];
+
+	for (size_t i = 0; i < size; i += 1024)
+		array[size - 1 - i] = 1;
+	CHECK(array[size - 1] == 1);
+	sem_post(&go);
+}
+
+static void test_stacks_of_tasks(void)
+{
+	uint32_t cores = bm_system_info()->cores;
+
+	for (uint32_t core = 0; core < cores; core++)
+		CHECK(!bm_task_submit_to(core, NULL, use_stack, NULL));
+	for (uint32_t core = 0; core < cores; core++)
+		CHECK(!sem_wait(&go));
+}
+
 static void test_tasks(void)
 {
 	pthread_t threads[4];
@@ -688,6 +714,7 @@ static void test_tasks(void)
 	for (int i = 0; i < 4; i++)
 		CHECK(!pthread_join(threads[i], NULL));
 	CHECK(counter == 100);
+	test_stacks_of_tasks();
 }
 
 /* ---- Many, and sleep ---- */

@@ -247,7 +247,8 @@ static _Noreturn void core_run(void)
 /* The tests have no deadlock. */
 static int core_info(uint32_t core, struct bm_core_info *core_info)
 {
-	*core_info = (struct bm_core_info){.index = core, .depth = 1, .queued = 1};
+	*core_info =
+	    (struct bm_core_info){.index = core, .stack_size = 0x40000, .depth = 1, .queued = 1};
 	return 0;
 }
 
