@@ -14,6 +14,8 @@
 #include "cpu/timer.h"
 #include "task/scheduler.h"
 
+#define TASK_STACK_MAX 0x100000ul /* bytes of what a core's tasks are told to have */
+
 struct core {
 	struct core *self; /* first: %gs:0 */
 	struct worker *worker;

@@ -23,7 +23,9 @@
 #include <baremetal/error.h>
 
 /**
- * A task. Runs on its core's task stack (bm_core_info.stack_size), must return. exit() in it ends
+ * A task. Runs on its core's task stack (bm_core_info.stack_size); where a task or thread waits for
+ * tasks, above it on the same stack. Core 0's is main()'s until main() waits as a thread
+ * (<pthread.h>): from then on its tasks have one of their own. A task must return. exit() in it ends
  * the program. Nothing catches an exception that leaves it: <unwind.h> tells the thrower
  * _URC_END_OF_STACK before any frame is left, and the language's runtime then ends the program with
  * abort(), whose report shows where it was thrown.
@@ -49,7 +51,7 @@ struct bm_core_info {
 	uint64_t wake_ups; /* from sleep */
 	uint64_t idle_ns;  /* time without a task, asleep or looking for one; busy is the rest */
 	uint64_t sleep_ns; /* of this, asleep; counted when a sleep ends */
-	uint64_t stack_size; /* bytes of its task stack */
+	uint64_t stack_size; /* bytes of its task stack; of core 0's, at least so many */
 	uint32_t depth;	     /* tasks begun and not ended, one waiting inside the other, now */
 	/** Tasks in its queues now, with one for bm_task_alarm() and for each watch over devices
 	 * that were armed (bm_net_arm(), bm_block_arm()), while these are set on this core. */

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,76 @@ static void stuck_task(bm_task_fn *function, void *argument)
 	bm_task_wait(&group);
 }
 
+/* ---- A crash far above what waits on the same stacks ---- */
+
+static sem_t to_middle, to_crasher;
+static bool core_0_is_busy;
+
+static void post_and_work(void *semaphore)
+{
+	sem_post(semaphore);
+	for (;;)
+		bm_task_run_one();
+}
+
+__attribute__((noipa)) static void waits_below(sem_t *semaphore)
+{
+	struct bm_task_group group = BM_TASK_GROUP_INIT;
+
+	bm_task_submit(&group, post_and_work, semaphore);
+	bm_task_wait(&group);
+	printf("cannot be\n");
+}
+
+static void *middle(void *argument)
+{
+	pthread_setname_np(pthread_self(), "middle");
+	sem_wait(&to_middle);
+	waits_below(&to_crasher);
+	return argument;
+}
+
+static void *crasher(void *argument)
+{
+	pthread_setname_np(pthread_self(), "crasher");
+	sem_wait(&to_crasher);
+	*(volatile int *)argument = 1;
+	return argument;
+}
+
+static void keep_busy(void *unused)
+{
+	(void)unused;
+	__atomic_store_n(&core_0_is_busy, true, __ATOMIC_RELEASE);
+	for (;;)
+		__builtin_ia32_pause();
+}
+
+/* On core 1, when nobody else can run the thread. */
+static void wait_on_core(void *unused)
+{
+	(void)unused;
+	while (!__atomic_load_n(&core_0_is_busy, __ATOMIC_ACQUIRE))
+		__builtin_ia32_pause();
+	waits_below(&to_crasher);
+}
+
+static void crash_above(bool in_task)
+{
+	pthread_t threads[2];
+
+	sem_init(&to_middle, 0, 0);
+	sem_init(&to_crasher, 0, 0);
+	pthread_create(&threads[0], NULL, middle, NULL);
+	pthread_create(&threads[1], NULL, crasher, NULL);
+	usleep(10000);
+	if (!in_task)
+		waits_below(&to_middle);
+	bm_task_submit_to(1, NULL, wait_on_core, NULL);
+	bm_task_submit_to(0, NULL, keep_busy, NULL);
+	pthread_join(threads[1], NULL);
+}
+
 static void end_in_task(void *argument)
 {
 	pthread_exit(argument);
@@ -190,6 +261,8 @@ int main(int argc, char **argv)
 
 		bm_task_submit(&group, end_in_task, NULL);
 		bm_task_wait(&group);
+	} else if (!strcmp(what, "above") || !strcmp(what, "above-task")) {
+		crash_above(strcmp(what, "above"));
 	} else if (!strcmp(what, "abort")) {
 		pthread_create(&threads[0], NULL, (void *(*)(void *))abort, NULL);
 		pthread_join(threads[0], NULL);

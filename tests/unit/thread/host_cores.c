@@ -275,6 +275,7 @@ static int core_info(uint32_t core, struct bm_core_info *core_info)
 		return -BM_EINVAL;
 	*core_info = (struct bm_core_info){
 	    .index = core,
+	    .stack_size = 0x40000,
 	    .tasks = __atomic_load_n(&worker->tasks, __ATOMIC_ACQUIRE),
 	    .queued = worker_queued(worker) + has_alarm(core),
 	};
