@@ -78,8 +78,14 @@ static void take_out(struct waiter *waiter)
 
 static void ring(void *unused);
 
-/* A core has one alarm for threads: it serves all deadlines. See to one for the earliest. Without a
- * timer that interrupts, a task looks again and again. */
+/* Of two on one core the earlier stays. False: there is no timer. */
+static bool set_alarm(uint64_t deadline)
+{
+	return !bm_thread_alarm(deadline, ring);
+}
+
+/* A core has one alarm for threads: it serves all deadlines. See to one for the earliest. Without a timer that
+ * interrupts, a task looks again and again. */
 static void arm(void)
 {
 	uint64_t next = __atomic_load_n(&check, __ATOMIC_SEQ_CST);
@@ -89,7 +95,7 @@ static void arm(void)
 	if (next >= armed)
 		return;
 	armed = next;
-	if (bm_thread_alarm(armed, ring) && bm_task_submit(NULL, ring, NULL))
+	if (!set_alarm(armed) && bm_task_submit(NULL, ring, NULL))
 		armed = BM_FOREVER; /* the next sleeper tries once more */
 }
 
@@ -123,7 +129,7 @@ static void ring(void *unused)
 /* Earlier than this core's alarm, if it has one; ring() sees to that again. */
 bool sleep_ring_now(void)
 {
-	return !bm_task_alarm(0, ring);
+	return set_alarm(0);
 }
 
 /*
@@ -137,7 +143,7 @@ void sleep_check_at(uint64_t deadline)
 	if (!__atomic_compare_exchange_n(&check, &none, deadline, false, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST))
 		return;
-	if (bm_task_alarm(deadline, ring) && bm_task_submit(NULL, ring, NULL))
+	if (!set_alarm(deadline) && bm_task_submit(NULL, ring, NULL))
 		__atomic_store_n(&check, BM_FOREVER, __ATOMIC_SEQ_CST);
 }
 
