@@ -84,8 +84,8 @@ static bool set_alarm(uint64_t deadline)
 	return !bm_thread_alarm(deadline, ring);
 }
 
-/* A core has one alarm for threads: it serves all deadlines. See to one for the earliest. Without a timer that
- * interrupts, a task looks again and again. */
+/* A core has one alarm for threads: it serves all deadlines. See to one for the earliest. Without a
+ * timer that interrupts, a task looks again and again. */
 static void arm(void)
 {
 	uint64_t next = __atomic_load_n(&check, __ATOMIC_SEQ_CST);
