@@ -149,9 +149,9 @@ static inline int bm_task_alarm(uint64_t deadline_ns, bm_task_fn *function)
 }
 
 /**
- * The same for a library of threads, which has an alarm a core of its own: the program's and this one
- * do not touch. The SDK's POSIX threads use it for all their time-outs, so it is free only in a
- * program without them.
+ * The same for a library of threads, which has an alarm a core of its own: the program's and this
+ * one do not touch. The SDK's POSIX threads use it for all their time-outs, so it is free only in
+ * a program without them.
  */
 static inline int bm_thread_alarm(uint64_t deadline_ns, bm_task_fn *function)
 {
