@@ -80,18 +80,19 @@ static int core_info(uint32_t index, struct bm_core_info *info)
 	if (!core)
 		return -BM_EINVAL;
 	const struct worker *w = core->worker;
+	uint64_t tasks = __atomic_load_n(&w->tasks, __ATOMIC_ACQUIRE);
 	uint64_t sleep_ticks = __atomic_load_n(&w->sleep_ticks, __ATOMIC_ACQUIRE);
 	*info = (struct bm_core_info){
 	    .index = index,
 	    .apic_id = core->apic_id,
-	    .tasks = w->tasks,
+	    .tasks = tasks,
 	    .stolen = w->stolen,
 	    .wake_ups = w->wake_ups,
 	    .idle_ns = time_of_ticks(w->idle_ticks),
 	    .sleep_ns = time_of_ticks(sleep_ticks),
 	    .stack_size = core->stack_size,
 	    .depth = w->depth,
-	    .queued = worker_queued(w) + !!core->alarms[ALARM_APP].function,
+	    .queued = worker_queued(w) + timer_alarms_of(core),
 	};
 	return 0;
 }
@@ -173,5 +174,7 @@ const struct bm_api api_table = {
     .net_add = net_add,
     .net_notify = net_notify,
     .net_fault = net_fault,
+    .task_submitted = task_submitted,
+    .thread_alarm = timer_thread_alarm,
     .block_wait_alone = block_wait_alone,
 };

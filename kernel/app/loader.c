@@ -11,6 +11,7 @@
 #include "app/elf.h"
 #include "console/log.h"
 #include "console/panic.h"
+#include "cpu/core.h"
 #include "cpu/cpu.h"
 #include "cpu/random.h"
 #include "memory/heap.h"
@@ -135,6 +136,9 @@ static void make_stack(uint64_t size, struct bm_start *start)
 	panic_register_stack("main stack", low, size);
 	start->stack_low = (void *)low;
 	start->stack_size = size;
+	/* Core 0's tasks run on it. Once main() is a thread, its library has a stack of this size
+	 * for them. */
+	core_self()->stack_size = size < TASK_STACK_MAX ? size : TASK_STACK_MAX;
 }
 
 /* A place for debuggers to stop at: the app is mapped, and its base known. */

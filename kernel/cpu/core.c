@@ -29,7 +29,6 @@
 #define AREA_STACK        0x200000
 #define SMALL_STACK       0x2000   /* 8 KiB: exceptions, interrupts, NMI */
 #define TASK_STACK_MIN    0x8000ul /* 32 KiB */
-#define TASK_STACK_MAX    0x100000ul
 #define TASK_STACKS_SHARE 16 /* of free memory, for all together */
 
 #define MSR_GS_BASE 0xc0000101

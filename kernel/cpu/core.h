@@ -14,12 +14,13 @@
 #include "cpu/timer.h"
 #include "task/scheduler.h"
 
+#define TASK_STACK_MAX 0x100000ul /* bytes of what a core's tasks are told to have */
+
 struct core {
 	struct core *self; /* first: %gs:0 */
 	struct worker *worker;
 	uint32_t index, apic_id;
 	uint32_t state; /* enum core_state */
-	volatile bool timer_fired;
 	uint64_t stack_top, stack_size;        /* of the tasks that run here */
 	struct {
 		uint64_t deadline_ns;

@@ -4,7 +4,8 @@
  * 3, chapter 11). Its rate is learnt by using it: measured on the way, so that the
  * latency of waking makes it look slower than it is, never faster, and a wait
  * ends early rather than late. The first shots are trials that do not halt, until an
- * interrupt has come.
+ * interrupt has come: a long wait watches for it; of short ones (who waits for a key looks every
+ * millisecond) some thousand looks make a trial, whose interrupt comes in the midst of whatever.
  *
  * On any core: the rate holds for all.
  *
@@ -26,10 +27,10 @@
 #define SPIN_NS     20000   /* below this, halting is not worth it */
 #define TRIAL_NS    2000000 /* a wait must be longer than this for the trial to fit */
 #define TRIAL_TICKS (1 << 14)
-#define TRIAL_RATE  (1ul << RATE_SHIFT) /* one a nanosecond: no ticks are nanoseconds yet */
 #define TRIALS_MAX  16
-#define RETRY_NS    1000000 /* when no task could be queued */
-#define RATE_SHIFT  24      /* ticks a nanosecond, fixed point */
+#define SHORT_LOOKS (1 << 16) /* in shorter waits, to each trial: more than one of them takes */
+#define RETRY_NS    1000000   /* when no task could be queued */
+#define RATE_SHIFT  24        /* ticks a nanosecond, fixed point */
 
 static bool found, usable; /* usable: an interrupt has come */
 static unsigned trials;
@@ -55,16 +56,21 @@ static void learn(uint64_t ticks, uint64_t elapsed_ns)
 		rate = (ticks << RATE_SHIFT) / elapsed_ns;
 }
 
-/* Fire once, after this time or a little less. */
-static void program(uint64_t ns)
+/* Fire once. With interrupts off. */
+static void program_ticks(uint64_t ticks)
 {
 	struct core *core = core_self();
-	uint64_t ticks = ((unsigned __int128)ns * rate >> RATE_SHIFT) + 1;
 	core->shot_ticks = ticks < UINT32_MAX ? ticks : UINT32_MAX;
 	core->shot_tsc = tsc_read();
 	apic_write(APIC_LVT_TIMER, INTERRUPT_TIMER);
 	apic_write(APIC_TIMER_DIVIDE, APIC_TIMER_DIVIDE_1);
 	apic_write(APIC_TIMER_INITIAL, core->shot_ticks);
+}
+
+/* After this time or a little less. */
+static void program(uint64_t ns)
+{
+	program_ticks(((unsigned __int128)ns * rate >> RATE_SHIFT) + 1);
 }
 
 /* Fire for the next alarm, or after this time if that is earlier; UINT64_MAX: no such time. */
@@ -83,12 +89,9 @@ static void timer_interrupt(unsigned vector)
 {
 	struct core *core = core_self();
 	(void)vector;
-	core->timer_fired = true;
 	apic_write(APIC_EOI, 0);
 	uint64_t now, next = UINT64_MAX;
-	if (!usable)
-		rate = 0; /* the trial's was none */
-	usable = true;
+	__atomic_store_n(&usable, true, __ATOMIC_RELAXED);
 	/* Before the time of any alarm: the rate may be too low. This may be the interrupt of an
 	 * earlier shot, so see that the last one has ended. */
 	if (remaining_ns(core, UINT64_MAX) && apic_read(APIC_TIMER_CURRENT) == 0)
@@ -111,31 +114,33 @@ static bool find_apic(void)
 	return apic_enable();
 }
 
-/* One shot, in HLT or (as a trial) in a bounded loop. */
-static void shoot(uint64_t ns)
+static void halt_for(uint64_t ns)
 {
-	struct core *core = core_self();
+	uint64_t flags = interrupts_off();
+	program(ns);
+	__asm__ volatile("sti; hlt" : : : "memory");
+	interrupts_restore(flags);
+}
+
+/* The rate is not known yet, and its interrupt makes the timer usable. Watched for: at most so
+ * long. */
+static void begin_trial(uint64_t watch_ns)
+{
 	uint64_t flags, start = time_monotonic();
 
 	flags = interrupts_off();
-	core->timer_fired = false;
-	if (!usable)
-		rate = TRIAL_RATE;
-	program(ns);
-	if (usable) {
-		__asm__ volatile("sti; hlt" : : : "memory");
-	} else {
+	program_ticks(TRIAL_TICKS);
+	if (watch_ns)
 		__asm__ volatile("sti" : : : "memory");
-		while (!core->timer_fired && time_monotonic() - start < TRIAL_NS)
-			cpu_relax();
-	}
+	while (!__atomic_load_n(&usable, __ATOMIC_RELAXED) && time_monotonic() - start < watch_ns)
+		cpu_relax();
 	interrupts_restore(flags);
 }
 
 /* More than one, since a busy host may be late with an interrupt. */
-static void try_once(void)
+static void try_once(uint64_t watch_ns)
 {
-	static bool trying; /* one core at a time: the rate is not known yet */
+	static bool trying; /* one core at a time */
 	if (__atomic_test_and_set(&trying, __ATOMIC_ACQUIRE)) {
 		cpu_relax();
 		return;
@@ -144,7 +149,7 @@ static void try_once(void)
 		goto done;
 	found = found || find_apic();
 	if (found)
-		shoot(TRIAL_TICKS);
+		begin_trial(watch_ns);
 	if (!usable && ++trials == TRIALS_MAX)
 		log_warning("time: no local APIC timer: sleeping keeps the processor busy");
 done:
@@ -153,15 +158,19 @@ done:
 
 void timer_wait(uint64_t ns)
 {
+	static unsigned looks;
 	struct core *core = core_self();
 	if (usable && ns > SPIN_NS) {
-		shoot(remaining_ns(core, ns));
+		halt_for(remaining_ns(core, ns));
 		uint64_t flags = interrupts_off();
 		program_next(core, UINT64_MAX);
 		interrupts_restore(flags);
 	} else if (!usable && ns > TRIAL_NS) {
-		try_once();
+		try_once(TRIAL_NS);
 		cpu_relax();
+	} else if (!usable && ns > SPIN_NS &&
+		   __atomic_add_fetch(&looks, 1, __ATOMIC_RELAXED) % SHORT_LOOKS == 0) {
+		try_once(0);
 	} else {
 		cpu_relax();
 	}
@@ -170,7 +179,7 @@ void timer_wait(uint64_t ns)
 static bool is_usable(void)
 {
 	while (!usable && trials < TRIALS_MAX)
-		try_once();
+		try_once(TRIAL_NS);
 	return usable;
 }
 
@@ -207,4 +216,18 @@ bool timer_has_alarm(unsigned which)
 int timer_alarm(uint64_t deadline_ns, void (*function)(void *))
 {
 	return timer_set_alarm(ALARM_APP, deadline_ns, function);
+}
+
+int timer_thread_alarm(uint64_t deadline_ns, void (*function)(void *))
+{
+	return timer_set_alarm(ALARM_THREADS, deadline_ns, function);
+}
+
+uint32_t timer_alarms_of(const struct core *core)
+{
+	uint32_t set = 0;
+	for (unsigned i = 0; i < ALARMS; i++)
+		set += i != ALARM_THREADS &&
+		       __atomic_load_n(&core->alarms[i].function, __ATOMIC_ACQUIRE);
+	return set;
 }

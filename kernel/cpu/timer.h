@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct core;
+
 /*
  * Wait for about ns nanoseconds, never much longer; may return earlier, so call
  * it in a loop that looks at the clock. Halts the core where the wait is worth
@@ -22,12 +24,19 @@ void timer_wait(uint64_t ns);
 int timer_bound(uint64_t ns);
 
 /*
- * The API's task_alarm: <baremetal/task.h>. One a core and user, the earliest asked for: at
- * its time an interrupt queues the task.
+ * One a core and user, the earliest asked for: at its time an interrupt queues the task. The first
+ * two are the API's task_alarm and thread_alarm: <baremetal/task.h>.
  */
-enum { ALARM_APP, ALARM_DEVICES, ALARM_NET, ALARMS };
+enum { ALARM_APP, ALARM_THREADS, ALARM_DEVICES, ALARM_NET, ALARMS };
 int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *));
 int timer_alarm(uint64_t deadline_ns, void (*function)(void *));
+int timer_thread_alarm(uint64_t deadline_ns, void (*function)(void *));
+
+/*
+ * How many of a core's are set, but for the threads' own: the program's, and the watch over devices
+ * that somebody has armed. Any core may ask. One goes off this count after its task is queued.
+ */
+uint32_t timer_alarms_of(const struct core *core);
 
 /* Has this core one, which has not struck? Then it will, after the caller's stores. */
 bool timer_has_alarm(unsigned which);

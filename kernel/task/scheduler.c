@@ -34,7 +34,7 @@ void worker_init(struct worker *worker, uint32_t index)
 	worker->asleep = 0;
 	worker->depth = 0;
 	worker->dozes = false;
-	worker->tasks = worker->stolen = worker->wake_ups = 0;
+	worker->tasks = worker->stolen = worker->wake_ups = worker->submitted = 0;
 	worker->idle_ticks = worker->sleep_ticks = worker->idle_since = 0;
 	worker->deque.top = worker->deque.bottom = 0;
 	inbox_init(&worker->inbox);
@@ -61,6 +61,15 @@ uint32_t worker_queued(const struct worker *worker)
 			__atomic_load_n(&d->top, __ATOMIC_SEQ_CST);
 	return (tasks > 0 ? tasks : 0) + inbox_count(&worker->inbox) +
 	       (worker->index ? 0 : inbox_count(&shared));
+}
+
+uint64_t task_submitted(void)
+{
+	uint64_t tasks = __atomic_load_n(&shared.tail, __ATOMIC_ACQUIRE);
+	for (uint32_t i = 0; i < worker_count(); i++)
+		tasks += __atomic_load_n(&workers[i]->submitted, __ATOMIC_ACQUIRE) +
+			 __atomic_load_n(&workers[i]->inbox.tail, __ATOMIC_ACQUIRE);
+	return tasks;
 }
 
 uint32_t worker_count(void)
@@ -142,6 +151,8 @@ int task_submit(struct bm_task_group *group, void (*function)(void *), void *arg
 	if (deque_is_full(&self->deque))
 		return -BM_EAGAIN;
 	group_add(group);
+	/* Only this core writes it: no locked addition. */
+	__atomic_store_n(&self->submitted, self->submitted + 1, __ATOMIC_RELAXED);
 	deque_put(&self->deque, &(struct task){function, argument, group});
 	if (somebody_idles())
 		wake_one();
@@ -175,12 +186,13 @@ int task_submit_shared(void (*function)(void *), void *argument)
 
 /* ---- Running ---- */
 
-static void run(struct worker *self, const struct task *task)
+/* In line: 15 instructions less a task. */
+static inline void run(struct worker *self, const struct task *task)
 {
 	self->depth++;
 	task->function(task->argument);
 	self->depth--;
-	self->tasks++;
+	__atomic_store_n(&self->tasks, self->tasks + 1, __ATOMIC_RELEASE);
 	task_group_done(task->group);
 }
 

@@ -3,12 +3,14 @@
 """Rename the library's internal functions, so that a program may use their names.
 
     hide.py --ar AR --nm NM --objcopy OBJCOPY --headers DIR… [--names FILE] [--cut TEXT]
-            --input ARCHIVE --output ARCHIVE
+            [--join COMPILER WORD…] --input ARCHIVE --output ARCHIVE
 
 A static library has one space of names with the program that it is linked to. What the
 installed headers declare stays; so do names that begin with "_" or "bm_", which are ours by
 the C standard and by the API's rule. All others get the prefix "__bm_". --names is the list of
-another library that was treated so, and whose internal functions this one calls.
+another library that was treated so, and whose internal functions this one calls. --join makes one
+member of all, which were compiled for link-time optimisation: calls between them are inlined then,
+and what a program does not use is still left out, function by function.
 """
 import argparse
 import re
@@ -37,6 +39,18 @@ def internal_names(nm, archive, declared):
                   and name not in declared)
 
 
+def join(command, ar, archive, target):
+    """An archive of one member, linked from all."""
+    Path(target).unlink(missing_ok=True)
+    members = subprocess.run([ar, "t", archive], check=True, capture_output=True,
+                             text=True).stdout.splitlines()
+    with tempfile.TemporaryDirectory() as work:
+        one = str(Path(work, Path(target).name.split(".")[0] + ".o"))
+        subprocess.run([*command, "-r", "-nostdlib", "-flto", "-flto-partition=one", "-flinker-output=nolto-rel",
+                        "-o", one, *members], check=True)
+        subprocess.run([ar, "rcsD", target, one], check=True)
+
+
 def whole(ar, archive, target, cut):
     """A copy with the members inside: Meson's archives that are not installed only name them.
 
@@ -61,18 +75,24 @@ def main():
     parser.add_argument("--headers", nargs="+", required=True)
     parser.add_argument("--names")
     parser.add_argument("--cut")
-    options = parser.parse_args()
+    # All after "--join" are the compiler's words.
+    words_given = sys.argv[1:]
+    at = words_given.index("--join") if "--join" in words_given else len(words_given)
+    options = parser.parse_args(words_given[:at])
+    made = options.output + ".new"
+    if words_given[at + 1:]:
+        join(words_given[at + 1:], options.ar, options.input, made)
+    else:
+        whole(options.ar, options.input, made, options.cut)
     declared = words(options.headers)
     if "printf" not in declared:
         sys.exit("hide.py: there is no C library's header in " + ", ".join(options.headers))
-    names = internal_names(options.nm, options.input, declared)
+    names = internal_names(options.nm, made, declared)
     table = Path(options.output + ".names")
     lines = [f"{name} {PREFIX}{name}\n" for name in names]
     if options.names:
         lines = sorted({*lines, *Path(options.names).read_text().splitlines(keepends=True)})
     table.write_text("".join(lines))
-    made = options.output + ".new"
-    whole(options.ar, options.input, made, options.cut)
     subprocess.run([options.objcopy, "--enable-deterministic-archives",
                     f"--redefine-syms={table}", made], check=True)
     shutil.move(made, options.output)

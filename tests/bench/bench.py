@@ -433,23 +433,25 @@ def template_build(bench):
 
 @figure("kernel-change", "s", 5)
 def kernel_change(bench):
-    """one line of kernel/main.c changed, the kernel built, hello booted with it"""
+    """one line of kernel/main.c changed, the kernel built, hello booted with it; the best of three"""
     tree, build = bench.copy_of_tree("change"), bench.work / "change-build"
     shutil.rmtree(build, ignore_errors=True)
     run_tool(["meson", "setup", "-Dlibc=false", "-Dtests=false", "-Ddocs=disabled", build, tree])
     run_tool(["ninja", "-C", build, "kernel/kernel.elf"])
     note_load()
     app, kernel = bench.hello, build / "kernel" / "kernel.elf"
-    stamp = f"changed-{time.time_ns()}"
-    start = time.monotonic()
-    with open(tree / "kernel" / "main.c", "a", encoding="utf-8") as source:
-        source.write(f'const char bench_change[] __attribute__((used, retain)) = "{stamp}";\n')
-    run_tool(["ninja", "-C", build, "kernel/kernel.elf"])
-    result = boot(Guest(kernel=str(kernel), initrd=str(app), timeout=60))
-    seconds = time.monotonic() - start
-    if result.outcome != "exit:0" or stamp.encode() not in kernel.read_bytes():
-        raise BenchError(f"the changed kernel ended with {result.outcome}:\n{result.output}")
-    return seconds
+    original, took = (tree / "kernel" / "main.c").read_text(encoding="utf-8"), []
+    for _ in range(3):
+        stamp = f"changed-{time.time_ns()}"
+        start = time.monotonic()
+        (tree / "kernel" / "main.c").write_text(
+            f'{original}const char bench_change[] __attribute__((used, retain)) = "{stamp}";\n', encoding="utf-8")
+        run_tool(["ninja", "-C", build, "kernel/kernel.elf"])
+        result = boot(Guest(kernel=str(kernel), initrd=str(app), timeout=60))
+        took.append(time.monotonic() - start)
+        if result.outcome != "exit:0" or stamp.encode() not in kernel.read_bytes():
+            raise BenchError(f"the changed kernel ended with {result.outcome}:\n{result.output}")
+    return min(took)
 
 
 @figure("sdk-build", "s", 300, default=False)

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BM_API_VERSION 6
+#define BM_API_VERSION 7
 
 struct bm_system_info;
 struct bm_memory_info;
@@ -143,7 +143,11 @@ struct bm_api {
 	void (*net_notify)(struct bm_net_device *device, uint32_t queue);
 	void (*net_fault)(struct bm_net_device *device, const char *reason);
 
-	/* <baremetal/block.h>; since version 6 */
+	/* <baremetal/task.h>; since version 6 */
+	uint64_t (*task_submitted)(void);
+	int (*thread_alarm)(uint64_t deadline_ns, void (*function)(void *));
+
+	/* <baremetal/block.h>; since version 7 */
 	int (*block_wait_alone)(uint32_t device, struct bm_block_request *request);
 };
 

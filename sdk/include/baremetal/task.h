@@ -23,7 +23,9 @@
 #include <baremetal/error.h>
 
 /**
- * A task. Runs on its core's task stack (bm_core_info.stack_size), must return. exit() in it ends
+ * A task. Runs on its core's task stack (bm_core_info.stack_size); where a task or thread waits for
+ * tasks, above it on the same stack. Core 0's is main()'s until main() waits as a thread
+ * (<pthread.h>): from then on its tasks have one of their own. A task must return. exit() in it ends
  * the program. Nothing catches an exception that leaves it: <unwind.h> tells the thrower
  * _URC_END_OF_STACK before any frame is left, and the language's runtime then ends the program with
  * abort(), whose report shows where it was thrown.
@@ -49,9 +51,11 @@ struct bm_core_info {
 	uint64_t wake_ups; /* from sleep */
 	uint64_t idle_ns;  /* time without a task, asleep or looking for one; busy is the rest */
 	uint64_t sleep_ns; /* of this, asleep; counted when a sleep ends */
-	uint64_t stack_size; /* bytes of its task stack */
+	uint64_t stack_size; /* bytes of its task stack; of core 0's, at least so many */
 	uint32_t depth;	     /* tasks begun and not ended, one waiting inside the other, now */
-	uint32_t queued;     /* tasks in its queues now, with one for an alarm that is set */
+	/** Tasks in its queues now, with one for bm_task_alarm() and for each watch over devices
+	 * that were armed (bm_net_arm(), bm_block_arm()), while these are set on this core. */
+	uint32_t queued;
 };
 
 /**
@@ -145,6 +149,16 @@ static inline int bm_task_alarm(uint64_t deadline_ns, bm_task_fn *function)
 }
 
 /**
+ * The same for a library of threads, which has an alarm a core of its own: the program's and this
+ * one do not touch. The SDK's POSIX threads use it for all their time-outs, so it is free only in
+ * a program without them.
+ */
+static inline int bm_thread_alarm(uint64_t deadline_ns, bm_task_fn *function)
+{
+	return bm_api->thread_alarm(deadline_ns, function);
+}
+
+/**
  * How many tasks this runs in, one inside the other: 0 in main(). What runs in a task
  * must not leave its core's stack before the task returns.
  */
@@ -163,6 +177,19 @@ static inline uint32_t bm_core(void)
 static inline int bm_core_info(uint32_t core, struct bm_core_info *info)
 {
 	return bm_api->core_info(core, info);
+}
+
+/**
+ * Tasks that were put on the queues of all cores since boot, those of alarms and interrupts with
+ * them.
+ *
+ * To learn whether any are left, add up bm_core_info.tasks of all cores first and call this
+ * afterwards: only if the sums are equal was there a moment without a task, queued or begun, and
+ * none was submitted between the two. (In a task, that one itself is the difference.)
+ */
+static inline uint64_t bm_task_submitted(void)
+{
+	return bm_api->task_submitted();
 }
 
 #endif

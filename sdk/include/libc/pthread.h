@@ -5,7 +5,9 @@
  * call of this library, or sched_yield(), may wait for ever.
  *
  * Beyond POSIX.1-2017, of misuse:
- *  - unlocking a mutex of any type that the caller does not hold: EPERM;
+ *  - unlocking a mutex of any type that the caller does not hold: EPERM; and so a read-write lock
+ *    that another thread writes under, that nobody holds, or that others read under while the
+ *    caller holds no read-write lock for reading;
  *  - joining oneself, or two threads each other: EDEADLK; a thread that was joined
  *    already or has ended detached: ESRCH; one that is detached or joined by another: EINVAL;
  *  - destroying what is held or waited for: EBUSY;
@@ -20,7 +22,9 @@
  * cancellation is refused with ENOTSUP, and so are robust mutexes and priorities.
  *
  * In a task (<baremetal/task.h>) all of this may be called, too. A task that waits does not
- * leave its core: it runs other tasks and threads there meanwhile.
+ * leave its core: it runs other tasks and threads there meanwhile. What it locks, it must unlock
+ * itself: tasks hold locks in the name of whom they run on, which is their core or the thread that
+ * waits below them.
  */
 #ifndef __PTHREAD_h
 #define __PTHREAD_h

@@ -17,24 +17,20 @@
 
 #define PAGE        4096ul
 #define SMALL_PAGES 64 /* up to there, memory of each size has its own list; then powers of two */
-#define CLASSES     (SMALL_PAGES + 48)
+#define STACK_LIMIT (1ul << 45) /* more than any machine has; so 2^34 pages are the last class */
+#define CLASSES     (SMALL_PAGES + 34 + 1)
 #define OWN_STACK   0 /* the class of control blocks for stacks that the program brings */
 
 /*
  * The default stack: an even share for 4,096 threads, within bounds: programs that were written
- * elsewhere have arrays of 64 KiB on them, so 128 KiB, or for 256 threads where that is less. With
+ * elsewhere have arrays of 64 KiB on them, so 128 KiB, or for 192 threads where that is less. With
  * 64 KiB for what lies above it, the largest is not rounded up to 2 MiB.
  */
 #define STACK_SHARE       4096
 #define STACK_LEAST       0x20000ul
 #define STACK_MOST        0xf0000ul
-#define STACK_SMALL_SHARE 256
+#define STACK_SMALL_SHARE 192
 #define STACK_SMALL_LEAST 0xc000ul
-
-/* Core 0's, for the tasks that run on it once main() waits. */
-#define CORE_SHARE 512
-#define CORE_LEAST 0x10000ul
-#define CORE_MOST  0x40000ul
 
 /* A pthread_t: the control block's address in units of 64 bytes, and its generation. */
 #define HANDLE_SHIFT     6
@@ -115,6 +111,9 @@ static void start_anew(struct thread *thread)
 static struct thread *make(size_t size, char *own)
 {
 	size_t all = control_size() + (own ? 0 : size);
+
+	if (!own && size >= STACK_LIMIT)
+		return NULL;
 	uint32_t class = own ? OWN_STACK : class_of(&all);
 	struct thread *thread = take_unused(class);
 	char *memory = NULL;
@@ -194,13 +193,24 @@ size_t thread_default_stack(void)
 	return size;
 }
 
+/* As large as the kernel tells. Memory of its own, for what make() takes is rounded up by class. */
+static struct thread *make_core_thread(void)
+{
+	static char *stack; /* kept for the next time, if there is memory for no more */
+	struct bm_core_info info;
+
+	bm_core_info(0, &info);
+	if (!stack)
+		stack = port_stack(info.stack_size);
+	return stack ? make(info.stack_size, stack) : NULL;
+}
+
 bool thread_prepare_core(void)
 {
 	struct lane *lane = &lanes[0];
 
 	if (!lane->core_thread) {
-		struct thread *thread =
-		    make(share_of_memory(CORE_SHARE, CORE_LEAST, CORE_MOST), NULL);
+		struct thread *thread = make_core_thread();
 
 		if (!thread)
 			return false;
@@ -228,6 +238,7 @@ int pthread_create(pthread_t *handle, const pthread_attr_t *attributes, void *(*
 	size_t size = attributes && attributes->__stack_size ? attributes->__stack_size
 							     : thread_default_stack();
 	struct thread *thread;
+	struct woken woken;
 
 	if (!thread_prepare_core())
 		return EAGAIN;
@@ -244,7 +255,9 @@ int pthread_create(pthread_t *handle, const pthread_attr_t *attributes, void *(*
 	__atomic_fetch_add(&threads_alive, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&threads_running, 1, __ATOMIC_RELAXED);
 	*handle = thread->handle;
-	thread_ready(thread);
+	woken_init(&woken);
+	woken_add(&woken, thread);
+	thread_ready(&woken);
 	return 0;
 }
 

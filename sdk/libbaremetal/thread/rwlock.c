@@ -61,7 +61,7 @@ static int try_lock(pthread_rwlock_t *lock, struct thread *self, const struct at
 		return try_read(lock, self, attempt);
 	if (lock->__owner || lock->__readers || lock->__turn)
 		return EBUSY;
-	lock->__owner = self->handle;
+	lock->__owner = (uintptr_t)self; /* not its handle: a core's tasks have none */
 	return 0;
 }
 
@@ -101,7 +101,7 @@ static int take(pthread_rwlock_t *lock, enum kind kind, uint64_t deadline)
 		uint32_t seen = lock->__sequence;
 		int error = try_lock(lock, self, &attempt);
 
-		if (error == EBUSY && lock->__owner == self->handle)
+		if (error == EBUSY && lock->__owner == (uintptr_t)self)
 			error = EDEADLK;
 		if (error != EBUSY || timed_out) {
 			wake = end_to_wait(lock, &attempt, !error);
@@ -146,7 +146,8 @@ int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 	bool is_free;
 
 	close_off(lock);
-	if (lock->__owner ? lock->__owner != self->handle : !lock->__readers) {
+	/* Who reads is not in the lock: whoever reads under another one is believed. */
+	if (lock->__owner ? lock->__owner != (uintptr_t)self : !lock->__readers || !self->reads) {
 		open_up(lock);
 		return EPERM;
 	}
@@ -156,7 +157,7 @@ int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 		lock->__turn = lock->__readers_waiting;
 	} else {
 		lock->__readers--;
-		self->reads -= self->reads > 0; /* POSIX leaves open what another's unlock does */
+		self->reads--;
 	}
 	is_free = !lock->__readers;
 	if (is_free)

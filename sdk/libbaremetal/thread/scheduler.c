@@ -79,6 +79,27 @@ static struct thread *take(struct lane *lane)
 }
 
 static void run_invited(void *lane);
+static bool uninvited; /* threads may be left in a lane that nobody was invited to */
+
+/*
+ * This core's queue is full. It must not run a task to have room: the caller may hold a lock that
+ * the task waits for. So the core's pinned tasks' queue, and then the alarm, which rings again
+ * until its task is queued.
+ */
+static __attribute__((noinline)) void invite_otherwise(struct lane *lane)
+{
+	bool is_near = depth_of(lane) == lane->depth; /* the runner: it will see the thread */
+
+	if (!is_near && !bm_task_submit_to(lane->index, NULL, run_invited, lane))
+		return;
+	__atomic_store_n(&lane->invited, 0, __ATOMIC_SEQ_CST);
+	if (is_near)
+		return;
+	__atomic_store_n(&uninvited, true, __ATOMIC_SEQ_CST);
+	if (!sleep_ring_now())
+		while (bm_task_submit(NULL, run_invited, lane) == -BM_EAGAIN)
+			bm_task_run_one(); /* without a timer there is no other way */
+}
 
 /* Tell the cores that this lane has a thread to run. One invitation a lane is enough. */
 static void invite(struct lane *lane)
@@ -86,14 +107,8 @@ static void invite(struct lane *lane)
 	if (__atomic_load_n(&lane->invited, __ATOMIC_SEQ_CST) ||
 	    __atomic_exchange_n(&lane->invited, 1, __ATOMIC_SEQ_CST))
 		return;
-	while (bm_task_submit(NULL, run_invited, lane) == -BM_EAGAIN) {
-		/* All cores have tasks enough; the runner of this one is not far. */
-		if (depth_of(lane) == lane->depth) {
-			__atomic_store_n(&lane->invited, 0, __ATOMIC_SEQ_CST);
-			return;
-		}
-		bm_task_run_one();
-	}
+	if (bm_task_submit(NULL, run_invited, lane) == -BM_EAGAIN)
+		invite_otherwise(lane);
 }
 
 static struct thread *steal(struct lane *lane)
@@ -169,12 +184,16 @@ static void bury_ended(struct lane *lane)
 		thread_bury(ended);
 }
 
-void thread_ready(struct thread *thread)
+void thread_ready(struct woken *woken)
 {
 	struct lane *lane = thread_lane(port_self());
 
+	if (!woken->first)
+		return;
+	*woken->end = NULL;
 	spin_lock(&lane->lock);
-	push(lane, thread);
+	__atomic_store_n(lane->end, woken->first, __ATOMIC_RELAXED);
+	lane->end = woken->end;
 	spin_unlock(&lane->lock);
 	/* On one core its runner is enough, unless a task lies above it. */
 	if (lane_count > 1 || depth_of(lane) != lane->depth)
@@ -193,17 +212,36 @@ static void poll(struct lane *lane)
 		invite(lane);
 }
 
-/* Run threads until there are none, or until one comes back. False: there was none. */
-static bool run_threads(struct thread *self, struct lane *lane, bool for_ever)
+static void begin(struct lane *lane, struct thread *self, struct runner *before)
 {
-	struct thread *outer = lane->base, *next;
-	uint32_t outer_depth = lane->depth;
-	bool outer_polling = lane->polling, any = false;
-
+	*before = (struct runner){lane->below, lane->base, lane->left, lane->depth, lane->polling};
+	lane->below = before;
 	lane->base = self;
+	lane->left = NULL;
 	lane->depth = depth_of(lane);
 	lane->polling = false;
 	lane->patience = PATIENCE;
+}
+
+static void end(struct lane *lane, const struct runner *before)
+{
+	lane->below = before->below;
+	lane->base = before->base;
+	lane->left = before->left;
+	lane->depth = before->depth;
+	lane->polling = before->polling;
+}
+
+/* Run threads until there are none, or until one comes back. False: there was none. */
+static bool run_threads(struct thread *self, struct lane *lane, bool for_ever)
+{
+	struct runner before;
+	struct thread *next, *left;
+	bool any = false;
+
+	begin(lane, self, &before);
+	/* Below an invitation that its core took by itself there is nothing to be reported. */
+	left = for_ever && lane->depth <= 1 && self->state == THREAD_OF_CORE ? NULL : self;
 	do {
 		next = take(lane);
 		if (!next)
@@ -211,16 +249,16 @@ static bool run_threads(struct thread *self, struct lane *lane, bool for_ever)
 		if (!next)
 			break;
 		any = true;
+		lane->left = left;
 		switch_to(self, lane, next, &lane->nothing);
+		lane->left = NULL;
 		bury_ended(lane);
 		if (!lane->patience) {
 			lane->patience = PATIENCE;
 			poll(lane);
 		}
 	} while (for_ever);
-	lane->base = outer;
-	lane->depth = outer_depth;
-	lane->polling = outer_polling;
+	end(lane, &before);
 	if (!for_ever && !is_empty(lane))
 		invite(lane); /* left to others */
 	return any;
@@ -236,6 +274,13 @@ static void run_invited(void *from)
 	if (lane->polling && depth_of(lane) == lane->depth + 1)
 		return; /* the runner that polls is right below */
 	run_threads(self, lane, true);
+}
+
+void thread_run_uninvited(void)
+{
+	if (__atomic_load_n(&uninvited, __ATOMIC_SEQ_CST) &&
+	    __atomic_exchange_n(&uninvited, false, __ATOMIC_SEQ_CST))
+		run_invited(thread_lane(port_self()));
 }
 
 bool thread_work(struct thread *self, bool tasks)

@@ -10,7 +10,7 @@
 static struct spin lock;
 static struct waiter *root;
 static uint64_t armed = BM_FOREVER; /* an alarm will come then, or before */
-static uint64_t check = BM_FOREVER; /* when to look for a deadlock */
+static uint64_t check = BM_FOREVER; /* when to look for a deadlock; set without the lock */
 
 /* Join two heaps. */
 static struct waiter *merge(struct waiter *a, struct waiter *b)
@@ -78,50 +78,73 @@ static void take_out(struct waiter *waiter)
 
 static void ring(void *unused);
 
-/* A core has one alarm: it serves all deadlines. See to one for the earliest. Without a timer that
- * interrupts, a task looks again and again. */
+/* Of two on one core the earlier stays. False: there is no timer. */
+static bool set_alarm(uint64_t deadline)
+{
+	return !bm_thread_alarm(deadline, ring);
+}
+
+/* A core has one alarm for threads: it serves all deadlines. See to one for the earliest. Without a
+ * timer that interrupts, a task looks again and again. */
 static void arm(void)
 {
-	uint64_t next = root && root->deadline < check ? root->deadline : check;
+	uint64_t next = __atomic_load_n(&check, __ATOMIC_SEQ_CST);
 
+	if (root && root->deadline < next)
+		next = root->deadline;
 	if (next >= armed)
 		return;
 	armed = next;
-	if (bm_task_alarm(armed, ring) && bm_task_submit(NULL, ring, NULL))
+	if (!set_alarm(armed) && bm_task_submit(NULL, ring, NULL))
 		armed = BM_FOREVER; /* the next sleeper tries once more */
 }
 
 static void ring(void *unused)
 {
 	uint64_t now = bm_time_monotonic();
+	struct woken woken;
 
 	(void)unused;
+	woken_init(&woken);
 	spin_lock(&lock);
 	armed = BM_FOREVER;
 	while (root && root->deadline <= now) {
 		struct waiter *waiter = root;
 
 		take_out(waiter);
-		thread_time_out(waiter);
+		thread_time_out(waiter, &woken);
 	}
-	bool look = check <= now;
+	bool look = __atomic_load_n(&check, __ATOMIC_SEQ_CST) <= now;
 
 	if (look)
-		check = BM_FOREVER;
+		__atomic_store_n(&check, BM_FOREVER, __ATOMIC_SEQ_CST);
 	arm();
 	spin_unlock(&lock);
+	thread_ready(&woken);
 	if (look)
 		thread_look_for_deadlock();
+	thread_run_uninvited();
 }
 
+/* Earlier than this core's alarm, if it has one; ring() sees to that again. */
+bool sleep_ring_now(void)
+{
+	return set_alarm(0);
+}
+
+/*
+ * Without the lock, since who waits calls this with a bucket locked. This core's alarm comes then
+ * or before, and ring() looks at `check` whatever it comes for.
+ */
 void sleep_check_at(uint64_t deadline)
 {
-	spin_lock(&lock);
-	if (check == BM_FOREVER) {
-		check = deadline;
-		arm();
-	}
-	spin_unlock(&lock);
+	uint64_t none = BM_FOREVER;
+
+	if (!__atomic_compare_exchange_n(&check, &none, deadline, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		return;
+	if (!set_alarm(deadline) && bm_task_submit(NULL, ring, NULL))
+		__atomic_store_n(&check, BM_FOREVER, __ATOMIC_SEQ_CST);
 }
 
 void sleep_add(struct waiter *waiter)

@@ -21,8 +21,10 @@
  * thread_can_leave() tells, by counting tasks (bm_task_depth()).
  *
  * Locks, outermost first: sleepers, bucket, lane. All are spin locks that are held
- * for some dozen instructions. A switch opens one lock when it has left the old stack:
- * until then no core may go on with that thread.
+ * for some dozen instructions, and for some more for each thread that is woken: nothing
+ * else runs meanwhile, so those that were woken become ready when the locks are open. A
+ * switch opens one lock when it has left the old stack: until then no core may go on with
+ * that thread.
  */
 #ifndef THREAD_THREAD_H
 #define THREAD_THREAD_H
@@ -71,7 +73,17 @@ struct lane {
 	uint32_t invited;           /* an invitation of this lane is queued */
 	struct thread *ended;       /* has left its stack for good */
 	struct thread *core_thread; /* for core 0, when main() waits first; else NULL */
+	struct thread *left;        /* the runner's, while a thread runs, for reports; or NULL */
+	struct runner *below;
 } __attribute__((aligned(64)));
+
+/* What is kept of a runner while another one lies above it, or of there being none. */
+struct runner {
+	struct runner *below;
+	struct thread *base, *left;
+	uint32_t depth;
+	bool polling;
+};
 #define NO_RUNNER UINT32_MAX
 
 extern struct lane *lanes;
@@ -91,10 +103,30 @@ static inline struct lane *thread_lane(struct thread *self)
 /* False in a task: there a wait runs others instead of leaving the core. */
 bool thread_can_leave(struct thread *self);
 
-/* A thread that is in no list becomes ready to run. */
-void thread_ready(struct thread *thread);
+/* Threads that are in no other list, oldest first. */
+struct woken {
+	struct thread *first, **end; /* the place for the next */
+};
 
-/* Leave the core until thread_ready(self); then open `release`, which is held now. */
+static inline void woken_init(struct woken *woken)
+{
+	woken->first = NULL;
+	woken->end = &woken->first;
+}
+
+static inline void woken_add(struct woken *woken, struct thread *thread)
+{
+	*woken->end = thread;
+	woken->end = &thread->next;
+}
+
+/* They become ready to run. Not with a lock held: it tells other cores. Runs nothing itself. */
+void thread_ready(struct woken *woken);
+
+/* As a task: run threads that no task could be submitted for. */
+void thread_run_uninvited(void);
+
+/* Leave the core until it is made ready; then open `release`, which is held now. */
 void thread_leave(struct thread *self, struct spin *release);
 
 /*
@@ -175,8 +207,8 @@ bool thread_is_awaited(const void *address);
 /* End a thread's wait if it can be cancelled. */
 void thread_interrupt(struct thread *thread);
 
-/* A deadline has passed: called by sleep.c, with its lock held. */
-void thread_time_out(struct waiter *waiter);
+/* A deadline has passed: called by sleep.c, with its lock held. Adds to those that are woken. */
+void thread_time_out(struct waiter *waiter, struct woken *woken);
 
 /* ---- sleep.c ---- */
 
@@ -184,6 +216,7 @@ void sleep_add(struct waiter *waiter);    /* until waiter->deadline */
 void sleep_remove(struct waiter *waiter); /* if it is still there */
 bool sleep_is_empty(void);
 void sleep_check_at(uint64_t deadline); /* for thread_look_for_deadlock() */
+bool sleep_ring_now(void);              /* as soon as a task can be queued; false: no timer */
 
 /* ---- create.c ---- */
 

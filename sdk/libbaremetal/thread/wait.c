@@ -59,14 +59,15 @@ static void unlink(struct bucket *bucket, struct waiter *waiter)
 	__atomic_fetch_sub(&bucket->waiting, 1, __ATOMIC_RELAXED);
 }
 
-/* Take one out of its bucket, whose lock is held, and let it go on. Then it may be gone. */
-static void finish(struct bucket *bucket, struct waiter *waiter, enum wait_result result)
+/* Take one out of its bucket, whose lock is held. It goes on, and may be gone, once it is ready. */
+static void finish(struct bucket *bucket, struct waiter *waiter, enum wait_result result,
+		   struct woken *woken)
 {
 	unlink(bucket, waiter);
 	waiter->result = result;
 	if (waiter->deadline == BM_FOREVER)
 		__atomic_fetch_add(&threads_running, 1, __ATOMIC_SEQ_CST);
-	thread_ready(waiter->thread);
+	woken_add(woken, waiter->thread);
 }
 
 static uint64_t read_word(const void *address, unsigned bytes)
@@ -105,7 +106,9 @@ void thread_interrupt(struct thread *thread)
 {
 	struct spin *lock = (struct spin *)&thread->waiter_lock;
 	struct waiter *waiter;
+	struct woken woken;
 
+	woken_init(&woken);
 	spin_lock(lock);
 	__atomic_store_n(&thread->cancel_pending, 1, __ATOMIC_RELAXED);
 	waiter = thread->waiter;
@@ -114,12 +117,13 @@ void thread_interrupt(struct thread *thread)
 
 		spin_lock(&bucket->lock);
 		if (waiter->queued)
-			finish(bucket, waiter, WAIT_CANCELED);
+			finish(bucket, waiter, WAIT_CANCELED, &woken);
 		else
 			waiter->canceled = true;
 		spin_unlock(&bucket->lock);
 	}
 	spin_unlock(lock);
+	thread_ready(&woken);
 }
 
 /* ---- Waiting ---- */
@@ -227,13 +231,13 @@ enum wait_result thread_wait_starved(const void *address, uint64_t expected, uin
 	return wait_until(&waiter, expected, sizeof(uint64_t));
 }
 
-void thread_time_out(struct waiter *waiter)
+void thread_time_out(struct waiter *waiter, struct woken *woken)
 {
 	struct bucket *bucket = bucket_of(waiter->address);
 
 	spin_lock(&bucket->lock);
 	if (waiter->queued)
-		finish(bucket, waiter, WAIT_TIMED_OUT);
+		finish(bucket, waiter, WAIT_TIMED_OUT, woken);
 	else
 		waiter->timed_out = true;
 	spin_unlock(&bucket->lock);
@@ -250,20 +254,23 @@ static bool nobody_waits(const struct bucket *bucket)
 uint32_t thread_wake(const void *address, uint32_t count)
 {
 	struct bucket *bucket = bucket_of(address);
-	uint32_t woken = 0;
+	struct woken woken;
+	uint32_t found = 0;
 
 	if (nobody_waits(bucket))
 		return 0;
+	woken_init(&woken);
 	spin_lock(&bucket->lock);
-	for (struct waiter *w = bucket->first, *next; w && woken < count; w = next) {
+	for (struct waiter *w = bucket->first, *next; w && found < count; w = next) {
 		next = w->next;
 		if (w->address != address)
 			continue;
-		finish(bucket, w, WAIT_WOKEN);
-		woken++;
+		finish(bucket, w, WAIT_WOKEN, &woken);
+		found++;
 	}
 	spin_unlock(&bucket->lock);
-	return woken;
+	thread_ready(&woken);
+	return found;
 }
 
 static struct waiter *find(const struct bucket *bucket, const void *address)
@@ -280,14 +287,17 @@ void thread_wake_deciding(const void *address, bool (*decide)(const struct waite
 {
 	struct bucket *bucket = bucket_of(address);
 	struct waiter *waiter;
+	struct woken woken;
 	bool given;
 
+	woken_init(&woken);
 	spin_lock(&bucket->lock);
 	waiter = find(bucket, address);
 	given = decide(waiter, argument);
 	if (waiter)
-		finish(bucket, waiter, given ? WAIT_GIVEN : WAIT_WOKEN);
+		finish(bucket, waiter, given ? WAIT_GIVEN : WAIT_WOKEN, &woken);
 	spin_unlock(&bucket->lock);
+	thread_ready(&woken);
 }
 
 bool thread_is_awaited(const void *address)

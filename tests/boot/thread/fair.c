@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Read-write locks: neither readers nor writers keep the others out, and whoever reads already
- * may read once more. Runs in the guest, and on the host under ThreadSanitizer (tests/unit/thread).
+ * may read once more. Mutexes: who waits gets in, though another thread hardly ever leaves. Runs in
+ * the guest, and on the host under ThreadSanitizer (tests/unit/thread).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include <baremetal/system.h>
 #include <baremetal/time.h>
 
 #include "../check.h"
@@ -184,12 +186,55 @@ static void test_giving_up(void)
 	CHECK(!pthread_rwlock_destroy(&lock));
 }
 
+/* ---- Mutexes ---- */
+
+#define TURNS 20
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/*
+ * Lets the others run while it holds the mutex, never while it does not: on one core it has taken
+ * it again whenever a waiter looks. A waiter comes too late once; the next time it is given the
+ * mutex. So there are two rounds to a turn, and one more to begin with.
+ */
+static void *keep_locking(void *argument)
+{
+	bool alone = bm_system_info()->cores == 1;
+
+	while (!stop) {
+		CHECK(!pthread_mutex_lock(&mutex));
+		sched_yield();
+		rounds++;
+		CHECK(!alone || rounds <= 2 * TURNS + 1);
+		CHECK(!pthread_mutex_unlock(&mutex));
+	}
+	return argument;
+}
+
+static void test_mutex(void)
+{
+	pthread_t thread;
+
+	stop = false;
+	rounds = 0;
+	CHECK(!pthread_create(&thread, NULL, keep_locking, NULL));
+	sched_yield();
+	for (int i = 0; i < TURNS; i++) {
+		CHECK(!pthread_mutex_lock(&mutex));
+		stop = i == TURNS - 1;
+		CHECK(!pthread_mutex_unlock(&mutex));
+	}
+	CHECK(!pthread_join(thread, NULL));
+	CHECK(rounds);
+}
+
 int main(void)
 {
 	test_writer_among_readers();
 	test_reader_among_writers();
 	test_again();
 	test_giving_up();
+	test_mutex();
 	printf("done\n");
 	return 0;
 }

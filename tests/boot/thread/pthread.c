@@ -154,8 +154,12 @@ static void test_attributes(void)
 		CHECK(!pthread_create(&t, &a, where, &sizes[i]) && !pthread_join(t, NULL));
 	}
 	pthread_attr_init(&a);
-	CHECK(!pthread_attr_setstacksize(&a, (size_t)1 << 45));
-	CHECK(pthread_create(&t, &a, where, NULL) == EAGAIN);
+	for (size_t size = (size_t)1 << 40; size <= SIZE_MAX / 4; size *= 2) {
+		CHECK(!pthread_attr_setstacksize(&a, size - 1));
+		CHECK(pthread_create(&t, &a, where, NULL) == EAGAIN);
+		CHECK(!pthread_attr_setstacksize(&a, size));
+		CHECK(pthread_create(&t, &a, where, NULL) == EAGAIN);
+	}
 	CHECK(!pthread_setname_np(pthread_self(), "fifteen letters"));
 	CHECK(pthread_setname_np(pthread_self(), "sixteen letters!") == ERANGE);
 	CHECK(!pthread_getname_np(pthread_self(), name, 16) && !strcmp(name, "fifteen letters"));
@@ -322,6 +326,40 @@ static void *read_and_write(void *argument)
 	return NULL;
 }
 
+/* Who holds nothing for reading can open nothing. */
+static void *unlock_anothers(void *argument)
+{
+	static pthread_rwlock_t own = PTHREAD_RWLOCK_INITIALIZER;
+
+	CHECK(pthread_rwlock_unlock(&rwlock) == EPERM);
+	CHECK(!pthread_rwlock_rdlock(&own) && !pthread_rwlock_unlock(&own));
+	CHECK(pthread_rwlock_unlock(&rwlock) == EPERM);
+	return argument;
+}
+
+static void lock_in_task(void *argument)
+{
+	pthread_rwlock_t *lock = argument;
+
+	CHECK(pthread_rwlock_unlock(lock) == EPERM);
+	CHECK(!pthread_rwlock_wrlock(lock));
+	CHECK(pthread_rwlock_tryrdlock(lock) == EBUSY && pthread_rwlock_wrlock(lock) == EDEADLK);
+	CHECK(!pthread_rwlock_unlock(lock) && pthread_rwlock_unlock(lock) == EPERM);
+	CHECK(!pthread_rwlock_rdlock(lock) && pthread_rwlock_trywrlock(lock) == EBUSY);
+	CHECK(!pthread_rwlock_unlock(lock) && pthread_rwlock_unlock(lock) == EPERM);
+}
+
+/* A task is no thread, but its core's. */
+static void test_rwlock_in_tasks(void)
+{
+	struct bm_task_group group = BM_TASK_GROUP_INIT;
+	static pthread_rwlock_t locks[64];
+
+	for (uint32_t core = 0; core < bm_system_info()->cores && core < 64; core++)
+		CHECK(!bm_task_submit_to(core, &group, lock_in_task, &locks[core]));
+	bm_task_wait(&group);
+}
+
 static void test_rwlock(void)
 {
 	pthread_t threads[6];
@@ -338,9 +376,13 @@ static void test_rwlock(void)
 	      pthread_rwlock_destroy(&rwlock) == EBUSY);
 	t = after(CLOCK_REALTIME, 5);
 	CHECK(pthread_rwlock_timedwrlock(&rwlock, &t) == ETIMEDOUT);
+	CHECK(!pthread_create(&threads[0], NULL, unlock_anothers, NULL));
+	CHECK(!pthread_join(threads[0], NULL));
 	CHECK(!pthread_rwlock_unlock(&rwlock) && !pthread_rwlock_unlock(&rwlock));
+	CHECK(pthread_rwlock_unlock(&rwlock) == EPERM);
 	CHECK(!pthread_rwlock_wrlock(&rwlock) && pthread_rwlock_wrlock(&rwlock) == EDEADLK);
 	CHECK(!pthread_rwlock_unlock(&rwlock) && !pthread_rwlock_destroy(&rwlock));
+	test_rwlock_in_tasks();
 }
 
 /* ---- Barriers, semaphores, once, spin locks ---- */
@@ -631,6 +673,32 @@ static void *submit_tasks(void *argument)
 	return NULL;
 }
 
+/* All but what the runner and the scheduler need, where no thread waits below. */
+static void use_stack(void *unused)
+{
+	struct bm_core_info info;
+
+	(void)unused;
+	CHECK(!bm_core_info(bm_core(), &info) && info.stack_size >= 32768);
+	size_t size = info.stack_size - 8192;
+	volatile char array[size];
+
+	for (size_t i = 0; i < size; i += 1024)
+		array[size - 1 - i] = 1;
+	CHECK(array[size - 1] == 1);
+	sem_post(&go);
+}
+
+static void test_stacks_of_tasks(void)
+{
+	uint32_t cores = bm_system_info()->cores;
+
+	for (uint32_t core = 0; core < cores; core++)
+		CHECK(!bm_task_submit_to(core, NULL, use_stack, NULL));
+	for (uint32_t core = 0; core < cores; core++)
+		CHECK(!sem_wait(&go));
+}
+
 static void test_tasks(void)
 {
 	pthread_t threads[4];
@@ -646,6 +714,7 @@ static void test_tasks(void)
 	for (int i = 0; i < 4; i++)
 		CHECK(!pthread_join(threads[i], NULL));
 	CHECK(counter == 100);
+	test_stacks_of_tasks();
 }
 
 /* ---- Many, and sleep ---- */
@@ -763,6 +832,14 @@ int main(int argc, char **argv)
 		CHECK(!bm_task_submit_to(atoi(argv[2]), &group, exit_in_task, (void *)6));
 		bm_task_wait(&group);
 		CHECK(!"the task came back");
+	}
+	if (argc > 1 && !strcmp(argv[1], "default-stack")) {
+		pthread_attr_t a;
+		size_t size;
+
+		CHECK(!pthread_attr_init(&a) && !pthread_attr_getstacksize(&a, &size));
+		printf("%lu bytes\n", size);
+		return 0;
 	}
 	if (argc > 1 && !strcmp(argv[1], "no-memory")) {
 		test_no_memory();

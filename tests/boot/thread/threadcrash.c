@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,19 @@ static void wake_later(void *argument)
 	sem_post(&never);
 }
 
+/* Tasks, each with the next one's submission: from queue to queue, and there is always one. */
+static long links;
+static uint64_t chain_end;
+
+static void next_link(void *argument)
+{
+	links++;
+	if (bm_time_monotonic() > chain_end)
+		sem_post(argument);
+	else
+		bm_task_submit(NULL, next_link, argument);
+}
+
 static void lock_in_task(void *argument)
 {
 	pthread_mutex_lock(argument);
@@ -104,6 +118,76 @@ static void stuck_task(bm_task_fn *function, void *argument)
 
 	bm_task_submit(&group, function, argument);
 	bm_task_wait(&group);
+}
+
+/* ---- A crash far above what waits on the same stacks ---- */
+
+static sem_t to_middle, to_crasher;
+static bool core_0_is_busy;
+
+static void post_and_work(void *semaphore)
+{
+	sem_post(semaphore);
+	for (;;)
+		bm_task_run_one();
+}
+
+__attribute__((noipa)) static void waits_below(sem_t *semaphore)
+{
+	struct bm_task_group group = BM_TASK_GROUP_INIT;
+
+	bm_task_submit(&group, post_and_work, semaphore);
+	bm_task_wait(&group);
+	printf("cannot be\n");
+}
+
+static void *middle(void *argument)
+{
+	pthread_setname_np(pthread_self(), "middle");
+	sem_wait(&to_middle);
+	waits_below(&to_crasher);
+	return argument;
+}
+
+static void *crasher(void *argument)
+{
+	pthread_setname_np(pthread_self(), "crasher");
+	sem_wait(&to_crasher);
+	*(volatile int *)argument = 1;
+	return argument;
+}
+
+static void keep_busy(void *unused)
+{
+	(void)unused;
+	__atomic_store_n(&core_0_is_busy, true, __ATOMIC_RELEASE);
+	for (;;)
+		__builtin_ia32_pause();
+}
+
+/* On core 1, when nobody else can run the thread. */
+static void wait_on_core(void *unused)
+{
+	(void)unused;
+	while (!__atomic_load_n(&core_0_is_busy, __ATOMIC_ACQUIRE))
+		__builtin_ia32_pause();
+	waits_below(&to_crasher);
+}
+
+static void crash_above(bool in_task)
+{
+	pthread_t threads[2];
+
+	sem_init(&to_middle, 0, 0);
+	sem_init(&to_crasher, 0, 0);
+	pthread_create(&threads[0], NULL, middle, NULL);
+	pthread_create(&threads[1], NULL, crasher, NULL);
+	usleep(10000);
+	if (!in_task)
+		waits_below(&to_middle);
+	bm_task_submit_to(1, NULL, wait_on_core, NULL);
+	bm_task_submit_to(0, NULL, keep_busy, NULL);
+	pthread_join(threads[1], NULL);
 }
 
 static void end_in_task(void *argument)
@@ -164,11 +248,21 @@ int main(int argc, char **argv)
 		sem_wait(&never);
 		printf("woken\n");
 		return 0;
+	} else if (!strcmp(what, "chain")) {
+		/* Not a deadlock either. */
+		sem_init(&never, 0, 0);
+		chain_end = bm_time_monotonic() + 4 * BM_SECOND;
+		bm_task_submit(NULL, next_link, &never);
+		sem_wait(&never);
+		printf("%ld links\n", links);
+		return 0;
 	} else if (!strcmp(what, "exit-in-task")) {
 		struct bm_task_group group = BM_TASK_GROUP_INIT;
 
 		bm_task_submit(&group, end_in_task, NULL);
 		bm_task_wait(&group);
+	} else if (!strcmp(what, "above") || !strcmp(what, "above-task")) {
+		crash_above(strcmp(what, "above"));
 	} else if (!strcmp(what, "abort")) {
 		pthread_create(&threads[0], NULL, (void *(*)(void *))abort, NULL);
 		pthread_join(threads[0], NULL);

@@ -136,10 +136,10 @@ void thread_malloc_start(void)
 
 static pthread_mutex_t alarm_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t alarm_changed = PTHREAD_COND_INITIALIZER;
-static struct {
+static struct alarm {
 	uint64_t deadline;
 	void (*function)(void *);
-} alarms[64];
+} alarms[64], thread_alarms[64]; /* the program's, and the library's */
 
 static uint64_t now_of(clockid_t clock)
 {
@@ -159,17 +159,38 @@ static int time_wall(int64_t *ns)
 	return 0;
 }
 
-static int task_alarm(uint64_t deadline, void (*function)(void *))
+static int set_alarm(struct alarm *alarm, uint64_t deadline, void (*function)(void *))
 {
-	uint32_t core = port_worker->index;
 	pthread_mutex_lock(&alarm_lock);
-	if (!alarms[core].function || deadline < alarms[core].deadline) {
-		alarms[core].deadline = deadline;
-		alarms[core].function = function;
+	if (!alarm->function || deadline < alarm->deadline) {
+		alarm->deadline = deadline;
+		alarm->function = function;
 		pthread_cond_signal(&alarm_changed);
 	}
 	pthread_mutex_unlock(&alarm_lock);
 	return 0;
+}
+
+static int task_alarm(uint64_t deadline, void (*function)(void *))
+{
+	return set_alarm(&alarms[port_worker->index], deadline, function);
+}
+
+static int thread_alarm(uint64_t deadline, void (*function)(void *))
+{
+	return set_alarm(&thread_alarms[port_worker->index], deadline, function);
+}
+
+/* Queue its task if it is due. Returns when to look next, at most `next`. */
+static uint64_t ring_alarm(struct alarm *alarm, uint64_t now, uint64_t next)
+{
+	if (!alarm->function)
+		return next;
+	if (alarm->deadline > now)
+		return alarm->deadline < next ? alarm->deadline : next;
+	if (!task_submit_shared(alarm->function, NULL))
+		alarm->function = NULL;
+	return next;
 }
 
 static void *ring_alarms(void *unused)
@@ -177,18 +198,12 @@ static void *ring_alarms(void *unused)
 	(void)unused;
 	pthread_mutex_lock(&alarm_lock);
 	for (;;) {
-		uint64_t now = now_of(CLOCK_REALTIME), next = now + 1000000000;
-		uint64_t offset = now - time_monotonic();
+		uint64_t now = time_monotonic(), next = now + 1000000000;
 		for (int i = 0; i < 64; i++) {
-			if (!alarms[i].function)
-				continue;
-			if (alarms[i].deadline + offset <= now) {
-				if (!task_submit_shared(alarms[i].function, NULL))
-					alarms[i].function = NULL;
-			} else if (alarms[i].deadline + offset < next) {
-				next = alarms[i].deadline + offset;
-			}
+			next = ring_alarm(&alarms[i], now, next);
+			next = ring_alarm(&thread_alarms[i], now, next);
 		}
+		next += now_of(CLOCK_REALTIME) - now;
 		struct timespec until = {next / 1000000000, next % 1000000000};
 		pthread_cond_timedwait(&alarm_changed, &alarm_lock, &until);
 	}
@@ -244,10 +259,26 @@ static _Noreturn void core_run(void)
 	abort();
 }
 
-/* The tests have no deadlock. */
+static bool has_alarm(uint32_t core)
+{
+	pthread_mutex_lock(&alarm_lock);
+	bool set = alarms[core].function;
+	pthread_mutex_unlock(&alarm_lock);
+	return set;
+}
+
+/* What the look for a deadlock needs. */
 static int core_info(uint32_t core, struct bm_core_info *core_info)
 {
-	*core_info = (struct bm_core_info){.index = core, .depth = 1, .queued = 1};
+	const struct worker *worker = worker_of(core);
+	if (!worker)
+		return -BM_EINVAL;
+	*core_info = (struct bm_core_info){
+	    .index = core,
+	    .stack_size = 0x40000,
+	    .tasks = __atomic_load_n(&worker->tasks, __ATOMIC_ACQUIRE),
+	    .queued = worker_queued(worker) + has_alarm(core),
+	};
 	return 0;
 }
 
@@ -276,6 +307,8 @@ static const struct bm_api api = {
     .core_run = core_run,
     .task_alarm = task_alarm,
     .task_depth = task_depth,
+    .task_submitted = task_submitted,
+    .thread_alarm = thread_alarm,
 };
 const struct bm_api *bm_api = &api;
 
