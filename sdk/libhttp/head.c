@@ -150,8 +150,9 @@ static int on_value(llhttp_t *parser, const char *at, size_t size)
 
 	if (message->has_head)
 		return 0;
-	/* A line ends in CR LF and nowhere else, whatever the parser thinks of a CR alone. */
-	if (at[size] != '\r' || at[size + 1] != '\n')
+	/* A line ends in CR LF and nowhere else, whatever the parser thinks of a CR alone. It tells
+	 * of an empty value behind them. */
+	if (memcmp(size ? at + size : at - 2, "\r\n", 2) != 0)
 		return refuse(message, 400);
 	while (size && (at[size - 1] == ' ' || at[size - 1] == '\t'))
 		size--;

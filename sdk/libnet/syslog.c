@@ -36,43 +36,45 @@ static char line[LINE_MOST];
 static size_t line_size;
 static bool has_sent;
 
-/* RFC 5424 6.2.1, by the first letter of the kernel's "error: ", "warning: " … */
-static int severity_of(const char *text)
+/* RFC 5424 6.2.1. *skip: the bytes of the kernel's word for it. */
+static int severity_of(size_t *skip)
 {
-	switch (*text) {
-	case 'e':
-		return 3;
-	case 'w':
-		return 4;
-	case 'i':
-		return 6;
-	default:
-		return 7;
+	static const struct {
+		const char *word;
+		int severity;
+	} levels[] = {{"error: ", 3}, {"warning: ", 4}, {"info: ", 6}, {"debug: ", 7}};
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		*skip = strlen(levels[i].word);
+		if (line_size >= *skip && memcmp(line, levels[i].word, *skip) == 0)
+			return levels[i].severity;
 	}
+	*skip = 0; /* the rest of a text of several lines */
+	return 7;
 }
 
 static void send_line(void)
 {
 	char packet[LINE_MOST + 128], stamp[32] = "-", host[IPADDR_STRLEN_MAX] = "-";
 	const struct netif *netif = ip_route(&pcb->local_ip, &server);
-	const char *text = memchr(line, ':', line_size);
 	struct timespec now;
+	size_t skip;
 	struct pbuf *pbuf;
 	struct tm parts;
-	int size;
+	int size, severity = severity_of(&skip);
 
 	for (size_t i = 0; i < line_size; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = ' ';
-	text = text ? text + 2 : line; /* behind the level's name */
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (gmtime_r(&now.tv_sec, &parts))
 		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &parts);
 	if (netif)
 		ipaddr_ntoa_r(netif_ip_addr4(netif), host, sizeof(host));
 	size = snprintf(packet, sizeof(packet), "<%d>1 %s %s baremetal - - - %.*s",
-			FACILITY * 8 + severity_of(line), stamp, host,
-			(int)(line + line_size - text), text);
+			FACILITY * 8 + severity, stamp, host, (int)(line_size - skip), line + skip);
+	if (size < 0 || size >= (int)sizeof(packet))
+		return;
 	pbuf = pbuf_alloc(PBUF_TRANSPORT, (u16_t)size, PBUF_RAM);
 	if (!pbuf)
 		return;

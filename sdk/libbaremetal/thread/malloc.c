@@ -33,7 +33,7 @@
 
 /* At most so many are taken at once, and three times as many kept. */
 #define BATCH       16
-#define BATCH_BYTES 24576 /* of those above FINE; fewer where there is little memory a core */
+#define BATCH_BYTES MOST /* of those above FINE; fewer where there is little memory a core */
 
 struct block {
 	struct block *next;

@@ -312,11 +312,11 @@ def pass_words(words, kind):
     """QEMU's arguments that hand words to the kernel's command line."""
     if not words:
         return []
+    line = join_words(words)
+    if len(line) > COMMAND_LINE_MAX:  # QEMU's own loader may hang with much more
+        raise Usage(f"these arguments are {len(line):,} bytes long; the kernel takes {COMMAND_LINE_MAX:,}",
+                    "put them into a file of the boot filesystem (--root)")
     if kind in ("elf", "kernel"):
-        line = join_words(words)
-        if len(line) > COMMAND_LINE_MAX:  # QEMU's own loader may hang with much more
-            raise Usage(f"these arguments are {len(line):,} bytes long; the kernel takes {COMMAND_LINE_MAX:,}",
-                        "put them into a file of the boot filesystem (--root)")
         return ["-append", os.fsdecode(line)]
     text = grub.FAMILY_PREFIX + grub.grub_words(words)
     if len(os.fsencode(text)) > GRUB_WORDS_MAX:

@@ -18,6 +18,7 @@ int main(int argc, char **argv)
 	bm_log(BM_LOG_ERROR, "an error: with a colon");
 	bm_log(BM_LOG_WARNING, "tab\tescape\033[31m");
 	bm_log(BM_LOG_DEBUG, "detail");
+	bm_log(BM_LOG_INFO, "two\nlines:");
 	usleep(2500000); /* an address by DHCP, and the first second */
 	for (int i = 0; i < count; i++) {
 		snprintf(text, sizeof(text), "line %d", i);

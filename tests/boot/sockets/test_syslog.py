@@ -55,9 +55,9 @@ def test_each_level(options):
     """all lines, each once and in order, with their severity, the last from the program's end"""
     got = received(options, "0")
     ours = [(pri, text) for pri, _, text in got if text in (
-        "before the network", "an error: with a colon", "tab escape [31m", "detail", "the last words")]
+        "before the network", "an error: with a colon", "tab escape [31m", "detail", "two", "lines:", "the last words")]
     assert ours == [(6, "before the network"), (3, "an error: with a colon"), (4, "tab escape [31m"), (7, "detail"),
-                    (6, "the last words")], got
+                    (6, "two"), (7, "lines:"), (6, "the last words")], got
     assert {host for _, host, _ in got} == {b"10.0.2.15"}, got
 
 

@@ -333,7 +333,7 @@ static void test_pieces(void)
 	    "GET /medium.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=100-199,-10\r\n\r\n"
 	    "GET /large.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=5-70000\r\n\r\n"
 	    "GET /medium.bin HTTP/1.1\r\nHost: a\r\n\r\n"
-	    "OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n"
+	    "OPTIONS /x HTTP/1.1\r\nHost: a\r\nEmpty:\r\nReferer: \t \r\nA: b\r\nLast:\r\n\r\n"
 	    "DELETE /x HTTP/1.1\r\nHost: a\r\n\r\n"
 	    "GET /x/long/y HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
 	    "GET /folder HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -431,6 +431,8 @@ static void test_refusals(void)
 	    {GET "A\r\n\r\n", 400},
 	    {GET "A: \001\r\n\r\n", 400},
 	    {GET "A: b\rc\r\n\r\n", 400},
+	    {GET "A:\rB: c\r\n\r\n", 400},
+	    {GET "A:\nB: c\r\n\r\n", 400},
 	    {"GET  /x HTTP/1.1\r\nHost: a\r\n\r\n", 400},
 	    {"GET /x  HTTP/1.1\r\nHost: a\r\n\r\n", 400},
 	    {"GET /x HTTP/1.1 \r\nHost: a\r\n\r\n", 400},

@@ -3,6 +3,7 @@
  * byte too many. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "unit.h"
 
@@ -16,9 +17,11 @@ void *tested_memcpy(void *restrict, const void *restrict, size_t);
 void *tested_memset(void *, int, size_t);
 void *tested_memchr(const void *, int, size_t);
 int tested_memcmp(const void *, const void *, size_t);
-#include "libbaremetal/string/copy.c"
-#include "libbaremetal/string/fill.c"
-#include "libbaremetal/string/search.c"
+#include "libbaremetal/string/memchr.c"
+#include "libbaremetal/string/memcmp.c"
+#include "libbaremetal/string/memcpy.c"
+#include "libbaremetal/string/memmove.c"
+#include "libbaremetal/string/memset.c"
 
 enum { MOST = 330 };
 
@@ -124,6 +127,28 @@ static void the_first_of_several_is_found(void)
 	}
 }
 
+/* A size beyond what is there is fine where the byte is: at each place before the end of a page. */
+static void more_than_there_is(void)
+{
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static const size_t sizes[] = {40, 4096, SIZE_MAX / 2, SIZE_MAX - 1, SIZE_MAX};
+	unsigned bad = 0;
+
+	CHECK(pages != MAP_FAILED && mprotect(pages + 4096, 4096, PROT_NONE) == 0);
+	for (size_t from = 1; from <= 40; from++)
+		for (size_t at = 1; at <= from; at++) {
+			char *start = pages + 4096 - from, *place = pages + 4096 - at;
+
+			*place = 'q';
+			for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+				bad += memchr(start, 'q', sizes[i]) != place;
+			bad += memchr(start, 'q', from - at) != NULL;
+			*place = 0;
+		}
+	CHECK(bad == 0);
+	munmap(pages, 8192);
+}
+
 static int sign(int value)
 {
 	return (value > 0) - (value < 0);
@@ -162,6 +187,7 @@ int main(void)
 	fills_of_each_size();
 	fills_touch_nothing_else();
 	the_first_of_several_is_found();
+	more_than_there_is();
 	the_first_difference_counts();
 	return unit_status();
 }

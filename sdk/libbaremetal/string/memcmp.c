@@ -1,33 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memchr() and memcmp(). Nothing is read beyond what was given: of 16 bytes or more, the last 16
- * are read once more.
+ * memcmp(). Nothing is read beyond what was given: of 16 bytes or more, the last 16 are read once
+ * more.
  */
 #include <string.h>
 
 #include "vector.h"
-
-void *memchr(const void *start, int byte, size_t size)
-{
-	const char *at = start, *last = at + size - 16;
-	__m128i wanted;
-	unsigned found;
-
-	if (size < 16) {
-		for (; size; size--, at++)
-			if (*at == (char)byte)
-				return (void *)(uintptr_t)at;
-		return NULL;
-	}
-	wanted = _mm_set1_epi8((char)byte);
-	for (; at < last; at += 16) {
-		found = same16(load16(at), wanted);
-		if (found)
-			return (void *)(uintptr_t)(at + __builtin_ctz(found));
-	}
-	found = same16(load16(last), wanted);
-	return found ? (void *)(uintptr_t)(last + __builtin_ctz(found)) : NULL;
-}
 
 static int difference(const unsigned char *a, const unsigned char *b, unsigned same)
 {
