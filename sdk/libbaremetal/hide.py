@@ -10,7 +10,8 @@ installed headers declare stays; so do names that begin with "_" or "bm_", which
 the C standard and by the API's rule. All others get the prefix "__bm_". --names is the list of
 another library that was treated so, and whose internal functions this one calls. --join makes one
 member of all, which were compiled for link-time optimisation: calls between them are inlined then,
-and what a program does not use is still left out, function by function, constructors aside.
+and what a program does not use is still left out, function by function, constructors aside; but a program's
+own function of the same name as one of these is refused by the linker.
 """
 import argparse
 import re
@@ -39,7 +40,7 @@ def internal_names(nm, archive, declared):
                   and name not in declared)
 
 
-def join(command, ar, objcopy, archive, target):
+def join(command, ar, archive, target):
     """An archive of one member, linked from all."""
     Path(target).unlink(missing_ok=True)
     members = subprocess.run([ar, "t", archive], check=True, capture_output=True,
@@ -48,8 +49,6 @@ def join(command, ar, objcopy, archive, target):
         one = str(Path(work, Path(target).name.split(".")[0] + ".o"))
         subprocess.run([*command, "-r", "-nostdlib", "-flto", "-flto-partition=one", "-flinker-output=nolto-rel",
                         "-o", one, *members], check=True)
-        # A program's own function of the same name goes before, as it does with a member for each.
-        subprocess.run([objcopy, "--weaken", one], check=True)
         subprocess.run([ar, "rcsD", target, one], check=True)
 
 
@@ -83,7 +82,7 @@ def main():
     options = parser.parse_args(words_given[:at])
     made = options.output + ".new"
     if words_given[at + 1:]:
-        join(words_given[at + 1:], options.ar, options.objcopy, options.input, made)
+        join(words_given[at + 1:], options.ar, options.input, made)
     else:
         whole(options.ar, options.input, made, options.cut)
     declared = words(options.headers)
