@@ -76,7 +76,7 @@ def main():
     parser.add_argument("--headers", nargs="+", required=True)
     parser.add_argument("--names")
     parser.add_argument("--cut")
-    # All after "--join" are the compiler's words.
+    # All after "--join" are the compiler's words; none where it cannot (sdk/meson.build).
     words_given = sys.argv[1:]
     at = words_given.index("--join") if "--join" in words_given else len(words_given)
     options = parser.parse_args(words_given[:at])
