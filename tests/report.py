@@ -3,7 +3,8 @@
 
 Reads Meson's log of the run. A test that speaks TAP counts once for each of its
 subtests, any other once; a SUITE without any test is a failure. Lists what failed,
-and what was skipped with its reason; the last line is "N passed, N failed". Exit status 0 only if something passed and nothing failed.
+and what was skipped with its reason; the last line is "N passed, N failed".
+Exit status 0 only if something passed and nothing failed.
 
 What `meson test --logbase again` ran a second time counts with its second outcome;
 what failed only the first time is listed as unsteady.

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <baremetal/baremetal.h>
 
@@ -25,8 +26,7 @@
 #define FIRST_LINES 8  /* ARP keeps 16 until the first answer */
 #define LINES       64 /* a second */
 #define LINE_MOST   256
-#define LAST_NS                                                                                    \
-	UINT64_C(20000000) /* for the device, when the machine is about to be switched off */
+#define LAST_US     20000 /* for the device, when the machine is about to be switched off */
 
 static struct udp_pcb *pcb; /* NULL: not wanted */
 static ip_addr_t server;
@@ -121,14 +121,11 @@ void syslog_second(void)
 
 static void at_exit(void)
 {
-	uint64_t end = bm_time_monotonic() + LAST_NS;
-
 	net_lock();
 	if (config_reaches(&server))
 		send_lines(LINES);
 	net_unlock();
-	while (bm_time_monotonic() < end)
-		;
+	usleep(LAST_US);
 }
 
 static bool read_server(const char *text)
