@@ -218,7 +218,7 @@ static struct loop *least(struct loop *loop)
 static void give(struct loop *loop, struct connection *connection)
 {
 	struct loop *to = loop->server->loop_count > 1 ? least(loop) : loop;
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+	struct epoll_event event = {.events = LOOP_READS, .data.ptr = connection};
 
 	COUNT(loop->counters.accepted, 1);
 	atomic_fetch_add_explicit(&to->connections, 1, memory_order_relaxed);

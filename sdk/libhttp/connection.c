@@ -408,10 +408,20 @@ static void serve(struct connection *connection, size_t size)
 	settle(connection);
 }
 
+/* The poller tells of bytes once: of those that are left it is to tell again. */
+static ssize_t read_some(struct connection *connection, char *to)
+{
+	ssize_t got = connection->transport->read(connection, to, HTTP_READ);
+
+	if (got == HTTP_READ || got == -EINTR || (got > 0 && connection->read_again))
+		loop_watch_again(connection, false);
+	return got;
+}
+
 static void linger(struct connection *connection)
 {
 	struct loop *loop = connection->loop;
-	ssize_t got = connection->transport->read(connection, loop->in, HTTP_READ);
+	ssize_t got = read_some(connection, loop->in);
 
 	if (got == -EAGAIN || got == -EINTR)
 		return;
@@ -435,7 +445,7 @@ void connection_readable(struct connection *connection)
 		return;
 	if (kept)
 		memcpy(loop->in, connection->in, kept);
-	ssize_t got = connection->transport->read(connection, loop->in + kept, HTTP_READ);
+	ssize_t got = read_some(connection, loop->in + kept);
 	if (got == -EAGAIN || got == -EINTR)
 		return;
 	if (got < 0) {

@@ -256,6 +256,7 @@ struct connection {
 	bool failed;      /* nothing can be sent any more */
 	bool writing;     /* it waits for room to send */
 	bool watched_out; /* as the poller knows it */
+	bool read_again;  /* there is more than one read takes, or the end behind it */
 	struct connection *next, *previous;
 	struct loop *loop;
 	uint64_t since_ms;
@@ -383,8 +384,11 @@ void loop_second(struct loop *loop);
 /* Put a connection among those that wait for the same, as the youngest. */
 void loop_wait(struct loop *loop, struct connection *connection, enum wait wait);
 void loop_unlist(struct loop *loop, struct connection *connection);
-/* Have the poller tell of room to send, or of bytes that came. */
+/* Have the poller tell of room to send, or of bytes that came: of these once, when they come. */
 void loop_watch(struct connection *connection, bool writing);
+/* Of what is there now as well. */
+void loop_watch_again(struct connection *connection, bool writing);
+#define LOOP_READS (EPOLLIN | EPOLLRDHUP | EPOLLET)
 /* What time has run out for. */
 void loop_expire(struct loop *loop);
 

@@ -74,10 +74,17 @@ void loop_wait(struct loop *loop, struct connection *connection, enum wait wait)
 
 void loop_watch(struct connection *connection, bool writing)
 {
-	struct loop *loop = connection->loop;
-	struct epoll_event event = {.events = writing ? EPOLLOUT : EPOLLIN, .data.ptr = connection};
+	if (connection->watched_out != writing)
+		loop_watch_again(connection, writing);
+}
 
-	if (connection->watched_out == writing || loop->poller < 0)
+void loop_watch_again(struct connection *connection, bool writing)
+{
+	struct loop *loop = connection->loop;
+	struct epoll_event event = {.events = writing ? EPOLLOUT : LOOP_READS,
+				    .data.ptr = connection};
+
+	if (loop->poller < 0)
 		return;
 	connection->watched_out = writing;
 	if (epoll_ctl(loop->poller, EPOLL_CTL_MOD, connection->descriptor, &event) != 0)
@@ -163,10 +170,12 @@ static bool wind_up(struct loop *loop)
 
 static void serve_event(struct connection *connection, uint32_t events)
 {
-	if (connection->writing)
+	if (connection->writing) {
 		connection_writable(connection);
-	else if (events & ~(uint32_t)EPOLLOUT)
+	} else if (events & ~(uint32_t)EPOLLOUT) {
+		connection->read_again = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
 		connection_readable(connection);
+	}
 }
 
 void *loop_run(void *argument)

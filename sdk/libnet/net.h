@@ -72,7 +72,7 @@ void interfaces_check_links(void);
 void config_start(void); /* after interfaces_start(): give all of them their addresses */
 /* Before something is sent there: wait for an address to send from. With the lock. */
 int config_wait(const ip_addr_t *destination);
-int config_wait_any(void); /* for DNS */
+int config_wait_any(void);                         /* for DNS */
 bool config_reaches(const ip_addr_t *destination); /* now */
 
 /* syslog.c: with the core lock. */
@@ -151,6 +151,7 @@ struct socket {
 	bool v6_only, wants_info, broadcast;
 	bool linger_on;
 	bool corked;
+	bool full;     /* somebody was told that it takes no more, and is to be told when it does */
 	bool in_queue; /* of a listener, not accepted yet */
 	int linger_seconds;
 	int error;        /* SO_ERROR, told once */

@@ -200,8 +200,10 @@ static err_t acknowledged(void *argument, struct tcp_pcb *pcb, u16_t bytes)
 	struct socket *socket = argument;
 
 	(void)pcb, (void)bytes;
-	if (is_writable(socket))
+	if (socket->full && is_writable(socket)) {
+		socket->full = false;
 		socket_changed(socket, POLLOUT | POLLWRNORM);
+	}
 	return ERR_OK;
 }
 
@@ -505,6 +507,7 @@ static long stream_send(struct socket *socket, const struct iovec *pieces, int c
 			}
 			if (result && result != -EAGAIN)
 				goto end;
+			socket->full = true;
 			if (socket->tcp && socket->state == SOCKET_CONNECTED)
 				tcp_output(socket->tcp);
 			if (!deadline)
@@ -629,6 +632,8 @@ static int stream_poll(struct socket *socket)
 		events |= POLLRDHUP;
 	if (!socket->tcp || socket->write_closed || is_writable(socket))
 		events |= POLLOUT | POLLWRNORM;
+	else
+		socket->full = true;
 	if (socket->state == SOCKET_CLOSED || (socket->peer_closed && socket->write_closed))
 		events |= POLLHUP;
 	if (socket->error)

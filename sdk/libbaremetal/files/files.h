@@ -151,7 +151,7 @@ struct file_ops {
 int files_attach(struct file *file, int lowest,
 		 bool close_on_exec);   /* a descriptor; takes over one reference */
 struct file *files_get(int descriptor); /* takes the lock and a reference; NULL: EBADF */
-void files_put(struct file *file);      /* takes the lock, drops the reference */
+void files_put(struct file *file);      /* drops the reference; the last one with the lock */
 int files_close(int descriptor);
 int files_duplicate(int descriptor, int wanted, bool exact, bool close_on_exec);
 bool *files_close_on_exec(int descriptor); /* the flag's place, or NULL */

@@ -81,7 +81,7 @@ struct file *files_get(int descriptor)
 	slot = slot_of(descriptor);
 	if (slot) {
 		file = slot->file;
-		file->references++;
+		__atomic_fetch_add(&file->references, 1, __ATOMIC_RELAXED);
 	}
 	files_unlock();
 	return file;
@@ -89,8 +89,15 @@ struct file *files_get(int descriptor)
 
 void files_put(struct file *file)
 {
+	uint32_t references = __atomic_load_n(&file->references, __ATOMIC_RELAXED);
+
+	/* The last one is dropped with the lock: nobody can find the file any more then. */
+	while (references > 1)
+		if (__atomic_compare_exchange_n(&file->references, &references, references - 1,
+						true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			return;
 	files_lock();
-	if (!--file->references && file->ops->close)
+	if (__atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) == 0 && file->ops->close)
 		file->ops->close(file);
 	files_unlock();
 }
@@ -123,7 +130,7 @@ int files_duplicate(int descriptor, int wanted, bool exact, bool close_on_exec)
 	if (exact && wanted == descriptor)
 		return wanted;
 	file = slot->file;
-	file->references++;
+	__atomic_fetch_add(&file->references, 1, __ATOMIC_RELAXED);
 	if (exact && slot_of(wanted))
 		files_close(wanted);
 	made = files_attach(file, wanted, close_on_exec);

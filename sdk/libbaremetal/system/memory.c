@@ -30,9 +30,20 @@ void *sbrk(ptrdiff_t bytes) __attribute__((weak, alias("_sbrk")));
 void *thread_malloc(size_t size) __attribute__((weak, visibility("hidden")));
 void thread_free(void *pointer) __attribute__((weak, visibility("hidden")));
 
+/* Not in line: then the calls with threads are a jump. */
+static __attribute__((noinline)) void *newlib_malloc(size_t size)
+{
+	return _malloc_r(_REENT, size);
+}
+
+static __attribute__((noinline)) void newlib_free(void *pointer)
+{
+	_free_r(_REENT, pointer);
+}
+
 void *malloc(size_t size)
 {
-	return thread_malloc ? thread_malloc(size) : _malloc_r(_REENT, size);
+	return thread_malloc ? thread_malloc(size) : newlib_malloc(size);
 }
 
 void free(void *pointer)
@@ -40,7 +51,7 @@ void free(void *pointer)
 	if (thread_free)
 		thread_free(pointer);
 	else
-		_free_r(_REENT, pointer);
+		newlib_free(pointer);
 }
 
 void *calloc(size_t count, size_t size)

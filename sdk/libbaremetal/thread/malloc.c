@@ -63,6 +63,13 @@ static size_t chunk_of(size_t class)
 	return class < FIRST_WIDE ? class * UNIT : (size_t)(5 + wide % 4) << (7 + wide / 4);
 }
 
+/* Newlib's malloc (Doug Lea's) has a chunk's size right before what it holds, and flags in the last
+ * three bits. */
+static size_t chunk_size(const void *pointer)
+{
+	return ((const size_t *)pointer)[-1] & ~(size_t)7;
+}
+
 void thread_malloc_start(void)
 {
 	struct bm_memory_info info;
@@ -79,8 +86,14 @@ void thread_malloc_start(void)
 		batches[class] = class < FIRST_WIDE || fit > BATCH ? BATCH : (uint8_t)fit;
 	}
 	caches = memalign(64, lane_count * sizeof(*caches));
-	if (caches)
-		memset(caches, 0, lane_count * sizeof(*caches));
+	if (!caches)
+		return;
+	if (chunk_size(caches) != malloc_usable_size(caches) + 8) {
+		free(caches); /* another Newlib than this was written for: without caches, then */
+		caches = NULL;
+		return;
+	}
+	memset(caches, 0, lane_count * sizeof(*caches));
 }
 
 static struct cache *my_cache(void)
@@ -104,30 +117,7 @@ static struct block *pop(struct cache *cache, size_t class)
 	return block;
 }
 
-/* A batch from Newlib: one block is the caller's, the others are for the core that this is on then.
- */
-static __attribute__((noinline)) void *refill(size_t class, size_t size)
-{
-	struct _reent *reent = _REENT;
-	struct block *list = NULL, *block, *mine;
-
-	__malloc_lock(reent);
-	mine = _malloc_r(reent, size);
-	for (uint32_t i = 1, count = batches[class]; mine && i < count; i++) {
-		block = _malloc_r(reent, chunk_of(class) - 8);
-		if (!block)
-			break;
-		block->next = list;
-		list = block;
-	}
-	__malloc_unlock(reent);
-	for (struct cache *cache = my_cache(); list; list = block) {
-		block = list->next;
-		push(cache, class, list);
-	}
-	return mine;
-}
-
+/* Keep so many, and give the others back to Newlib. */
 static __attribute__((noinline)) void give_back(struct cache *cache, size_t class, uint32_t left)
 {
 	struct _reent *reent = _REENT;
@@ -154,6 +144,30 @@ static __attribute__((noinline)) void *malloc_at_last(size_t size)
 	return _malloc_r(_REENT, size);
 }
 
+/* A batch from Newlib: one block is the caller's, the others are for the core that this is on then.
+ */
+static __attribute__((noinline)) void *refill(size_t class, size_t size)
+{
+	struct _reent *reent = _REENT;
+	struct block *list = NULL, *block, *mine;
+
+	__malloc_lock(reent);
+	mine = _malloc_r(reent, size);
+	for (uint32_t i = 1, count = batches[class]; mine && i < count; i++) {
+		block = _malloc_r(reent, chunk_of(class) - 8);
+		if (!block)
+			break;
+		block->next = list;
+		list = block;
+	}
+	__malloc_unlock(reent);
+	for (struct cache *cache = my_cache(); list; list = block) {
+		block = list->next;
+		push(cache, class, list);
+	}
+	return mine ? mine : malloc_at_last(size);
+}
+
 static __attribute__((noinline)) void *malloc_wide(size_t size)
 {
 	struct cache *cache;
@@ -168,25 +182,28 @@ static __attribute__((noinline)) void *malloc_wide(size_t size)
 	}
 	class = wide_class(size + 8);
 	cache = my_cache();
-	if (cache->first[class])
+	if (__builtin_expect(cache->first[class] != NULL, 1))
 		return pop(cache, class);
-	block = refill(class, chunk_of(class) - 8);
-	return block ? block : malloc_at_last(size);
+	return refill(class, chunk_of(class) - 8);
 }
 
 void *thread_malloc(size_t size)
 {
 	size_t class = size > UNIT + 8 ? (size + 8 + UNIT - 1) / UNIT : 2;
 	struct cache *cache;
-	void *block;
 
 	if (size > FINE - 8 || !caches)
 		return malloc_wide(size);
 	cache = my_cache();
-	if (cache->first[class])
+	if (__builtin_expect(cache->first[class] != NULL, 1))
 		return pop(cache, class);
-	block = refill(class, size);
-	return block ? block : malloc_at_last(size);
+	return refill(class, size);
+}
+
+/* Not for a core's lists. */
+static __attribute__((noinline)) void free_at_once(void *pointer)
+{
+	_free_r(_REENT, pointer);
 }
 
 void thread_free(void *pointer)
@@ -197,14 +214,14 @@ void thread_free(void *pointer)
 	if (!pointer)
 		return;
 	/* What the block may hold, rounded down to a class: it may be more than was asked for. */
-	chunk = malloc_usable_size(pointer) + 8;
+	chunk = chunk_size(pointer);
 	class = chunk <= FINE ? chunk / UNIT : chunk <= MOST ? wide_class(chunk + 1) - 1 : CLASSES;
 	if (class >= CLASSES || class < 2 || !caches) {
-		_free_r(_REENT, pointer);
+		free_at_once(pointer);
 		return;
 	}
 	cache = my_cache();
 	push(cache, class, pointer);
-	if (cache->count[class] > 3u * batches[class])
+	if (__builtin_expect(cache->count[class] > 3u * batches[class], 0))
 		give_back(cache, class, batches[class]);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lwip/inet_chksum.h"
 #include "lwip/init.h"
 #include "lwip/netif.h"
 #include "lwip/stats.h"
@@ -70,14 +71,70 @@ static int checksums_are_right(void)
 
 	for (int kind = 0; kind < 20; kind++) {
 		for (size_t i = 0; i < sizeof(data); i++) /* all ones: a carry at each step */
-			data[i] = kind ? (uint8_t)(random() % 255 < kind * 12 ? 0xff : random()) : 0xff;
+			data[i] =
+			    kind ? (uint8_t)(random() % 255 < kind * 12 ? 0xff : random()) : 0xff;
 		for (int at = 0; at < 8; at++)
 			for (int size = 0; size <= 400; size++)
-				if (net_checksum(data + at, size) != slow_checksum(data + at, size)) {
+				if (net_checksum(data + at, size) !=
+				    slow_checksum(data + at, size)) {
 					fprintf(stderr, "checksum of %d bytes at %d\n", size, at);
 					return 0;
 				}
 	}
+	return 1;
+}
+
+/* The sums of a chain cut at any two places, with pseudo-headers, against those of one block that
+ * holds all of it. */
+static int chains_are_right(void)
+{
+	enum { SIZE = 150 };
+	uint8_t block[40 + SIZE];
+	ip4_addr_t from4, to4;
+	ip6_addr_t from6 = {0}, to6 = {0};
+
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] = (uint8_t)random();
+	memcpy(&from4.addr, block, 4);
+	memcpy(&to4.addr, block + 4, 4);
+	memcpy(from6.addr, block, 16);
+	memcpy(to6.addr, block + 16, 16);
+	for (int first = 0; first <= SIZE; first++)
+		for (int second = 0; first + second <= SIZE; second++) {
+			struct pbuf parts[3] = {
+			    {.next = &parts[1], .payload = block + 40, .len = (u16_t)first},
+			    {.next = &parts[2],
+			     .payload = block + 40 + first,
+			     .len = (u16_t)second},
+			    {.payload = block + 40 + first + second,
+			     .len = (u16_t)(SIZE - first - second)}};
+			uint8_t whole4[12 + SIZE], whole6[40 + SIZE];
+			int summed = (first * 7 + second) % (SIZE + 1);
+
+			/* RFC 9293 3.1; RFC 8200 8.1 */
+			memcpy(whole4, block, 8);
+			memcpy(whole4 + 8, (uint8_t[]){0, 6, SIZE >> 8, SIZE & 0xff}, 4);
+			memcpy(whole4 + 12, block + 40, SIZE);
+			memcpy(whole6, block, 32);
+			memcpy(whole6 + 32, (uint8_t[]){0, 0, SIZE >> 8, SIZE & 0xff, 0, 0, 0, 6},
+			       8);
+			memcpy(whole6 + 40, block + 40, SIZE);
+			if (inet_chksum_pbuf(parts) != (u16_t)~slow_checksum(block + 40, SIZE) ||
+			    inet_chksum_pseudo(parts, 6, SIZE, &from4, &to4) !=
+				(u16_t)~slow_checksum(whole4, 12 + SIZE) ||
+			    inet_chksum_pseudo_partial(parts, 6, SIZE, (u16_t)summed, &from4,
+						       &to4) !=
+				(u16_t)~slow_checksum(whole4, 12 + summed) ||
+			    ip6_chksum_pseudo(parts, 6, SIZE, &from6, &to6) !=
+				(u16_t)~slow_checksum(whole6, 40 + SIZE) ||
+			    ip6_chksum_pseudo_partial(parts, 6, SIZE, (u16_t)summed, &from6,
+						      &to6) !=
+				(u16_t)~slow_checksum(whole6, 40 + summed)) {
+				fprintf(stderr, "checksum of a chain cut at %d and %d\n", first,
+					first + second);
+				return 0;
+			}
+		}
 	return 1;
 }
 
@@ -100,7 +157,7 @@ int main(void)
 	if (srunner_ntests_run(runner) < 40)
 		failed = 1;
 	srunner_free(runner);
-	if (!checksums_are_right())
+	if (!checksums_are_right() || !chains_are_right())
 		failed = 1;
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
