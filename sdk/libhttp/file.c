@@ -155,7 +155,7 @@ void file_serve(struct exchange *exchange, const char *path, size_t size)
 	struct loop *loop = exchange->loop;
 	int status = 404;
 
-	if (!path_hidden(path)) {
+	if (!path_hidden(path, size)) {
 		struct file *file = file_get(loop, path, size, &status);
 
 		if (file) {

@@ -103,7 +103,7 @@ int path_canonical(struct target *to, const char *target, size_t size);
 /* Percent-encode a decoded path for a Location or a link. */
 bool path_encode(struct buffer *to, const char *path, size_t size);
 /* Whether a segment's name begins with a dot, /.well-known aside. */
-bool path_hidden(const char *path);
+bool path_hidden(const char *path, size_t size);
 /* Decode one value of a form. Returns the whole length, or -1: bad; writes at most size - 1 and a
  * zero. */
 long form_value(const char *form, size_t form_size, const char *name, char *buffer, size_t size);
@@ -316,6 +316,7 @@ struct loop {
 	uint64_t now_ms, second_ms;
 	struct connection_list lists[WAITS];
 	uint32_t limits[WAITS]; /* milliseconds */
+	uint64_t due_ms;        /* no connection's time runs out before */
 	_Atomic uint32_t connections;
 	struct connection *_Atomic inbox;
 	uint64_t listen_again_ms; /* 0: it listens */

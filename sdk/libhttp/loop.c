@@ -61,6 +61,8 @@ void loop_wait(struct loop *loop, struct connection *connection, enum wait wait)
 	struct connection_list *list = &loop->lists[wait];
 
 	connection->since_ms = loop->now_ms;
+	if (loop->now_ms + loop->limits[wait] < loop->due_ms)
+		loop->due_ms = loop->now_ms + loop->limits[wait];
 	if (connection->queued && connection->wait == wait && list->last == connection)
 		return;
 	loop_unlist(loop, connection);
@@ -93,12 +95,22 @@ void loop_watch_again(struct connection *connection, bool writing)
 
 void loop_expire(struct loop *loop)
 {
+	if (loop->now_ms < loop->due_ms)
+		return;
+	loop->due_ms = UINT64_MAX;
 	for (int wait = 0; wait < WAITS; wait++) {
 		struct connection *first;
 
-		while ((first = loop->lists[wait].first) &&
-		       loop->now_ms - first->since_ms >= loop->limits[wait])
+		while ((first = loop->lists[wait].first)) {
+			uint64_t due = first->since_ms + loop->limits[wait];
+
+			if (loop->now_ms < due) {
+				if (due < loop->due_ms)
+					loop->due_ms = due;
+				break;
+			}
 			connection_timeout(first);
+		}
 	}
 }
 
@@ -107,18 +119,8 @@ static int next_timeout(struct loop *loop)
 {
 	uint64_t least = loop->log.size || loop->stopping ? 1000 : HTTP_TICK_MS;
 
-	for (int wait = 0; wait < WAITS; wait++) {
-		struct connection *first = loop->lists[wait].first;
-
-		if (first) {
-			uint64_t passed = loop->now_ms - first->since_ms;
-			uint64_t left =
-			    passed < loop->limits[wait] ? loop->limits[wait] - passed : 0;
-
-			if (left < least)
-				least = left;
-		}
-	}
+	if (loop->due_ms < loop->now_ms + least)
+		least = loop->due_ms > loop->now_ms ? loop->due_ms - loop->now_ms : 0;
 	if (loop->listen_again_ms) {
 		uint64_t left =
 		    loop->listen_again_ms > loop->now_ms ? loop->listen_again_ms - loop->now_ms : 0;
@@ -231,6 +233,7 @@ int loop_init(struct loop *loop, struct bm_http_server *server, uint32_t number)
 	loop->server = server;
 	loop->number = number;
 	loop->poller = loop->wake = -1;
+	loop->due_ms = UINT64_MAX;
 	loop->limits[WAIT_IDLE] = options->idle_ms;
 	loop->limits[WAIT_HEAD] = options->head_ms;
 	loop->limits[WAIT_BODY] = options->body_ms;

@@ -142,14 +142,16 @@ bool path_encode(struct buffer *to, const char *path, size_t size)
 	return true;
 }
 
-bool path_hidden(const char *path)
+bool path_hidden(const char *path, size_t size)
 {
-	for (const char *at = path; *at; at++) {
-		if (at[0] != '/' || at[1] != '.')
-			continue;
-		size_t size = strcspn(at + 1, "/");
+	const char *end = path + size, *dot = path;
 
-		if (at != path || size != 11 || memcmp(at + 1, ".well-known", 11) != 0)
+	for (; (dot = memchr(dot, '.', (size_t)(end - dot))); dot++) {
+		if (dot == path || dot[-1] != '/')
+			continue;
+		size_t name = strcspn(dot, "/");
+
+		if (dot != path + 1 || name != 11 || memcmp(dot, ".well-known", 11) != 0)
 			return true;
 	}
 	return false;

@@ -78,7 +78,8 @@ static void take_looped(void)
 	}
 }
 
-void net_unlock(void)
+/* What has become due, and who is to be woken. */
+static __attribute__((noinline)) void unlock_slowly(void)
 {
 	uint32_t *few[WAKE_MOST], **list;
 	unsigned count;
@@ -104,6 +105,30 @@ void net_unlock(void)
 			free(list);
 	} while (__builtin_expect(__atomic_load_n(&interfaces_due, __ATOMIC_SEQ_CST), 0) &&
 		 net_try_lock());
+}
+
+static bool something_is_looped(void)
+{
+	struct netif *netif;
+
+	if (ready)
+		NETIF_FOREACH(netif)
+	if (netif->loop_first)
+		return true;
+	return false;
+}
+
+void net_unlock(void)
+{
+	if (__builtin_expect(interfaces_sending || word_count || something_is_looped(), 0)) {
+		unlock_slowly();
+		return;
+	}
+	open_lock();
+	/* After that: a device's task that found it taken only left a note. */
+	if (__builtin_expect(__atomic_load_n(&interfaces_due, __ATOMIC_SEQ_CST), 0) &&
+	    net_try_lock())
+		unlock_slowly();
 }
 
 /* Room for one word more. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * memmove(), which memcpy() is as well. Up to 64 bytes all is read before anything is written; of
- * more, the last 64 (backwards: the first 16) are.
+ * more, the last 64 (with AVX 128; backwards: the first 16) are.
  *
- * 1 KiB takes 190 instructions.
+ * 1 KiB takes 190 instructions, 110 with AVX.
  */
+#include <cpuid.h>
+#include <immintrin.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "vector.h"
@@ -43,6 +46,55 @@ static void *copy_backwards(char *to, const char *from, size_t size)
 	return to;
 }
 
+/* ---- AVX ---- */
+
+#define AVX_FROM 256 /* bytes: below that there is nothing to gain */
+
+/* The processor has it, and the kernel has enabled its registers (Intel SDM 1, 14.3). */
+static __attribute__((noinline, target("xsave"))) bool find_avx(void)
+{
+	unsigned a, b, c = 0, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) && c & bit_OSXSAVE && c & bit_AVX &&
+	       (_xgetbv(0) & 6) == 6;
+}
+
+static inline bool has_avx(void)
+{
+	enum { UNKNOWN, NO, YES };
+	static uint8_t avx;
+	uint8_t known = __atomic_load_n(&avx, __ATOMIC_RELAXED);
+
+	if (__builtin_expect(known == UNKNOWN, 0)) {
+		known = find_avx() ? YES : NO;
+		__atomic_store_n(&avx, known, __ATOMIC_RELAXED);
+	}
+	return known == YES;
+}
+
+/* Forwards, at least 128 bytes. */
+static __attribute__((noinline, target("avx"))) void copy_wide(char *to, const char *from,
+							       size_t size)
+{
+	const __m256i_u *rest = (const __m256i_u *)(from + size - 128),
+			*at = (const __m256i_u *)from;
+	__m256i_u *rest_to = (__m256i_u *)(to + size - 128), *at_to = (__m256i_u *)to;
+	__m256i last[4] = {rest[0], rest[1], rest[2], rest[3]};
+
+	do {
+		__m256i a = at[0], b = at[1], c = at[2], d = at[3];
+
+		at_to[0] = a;
+		at_to[1] = b;
+		at_to[2] = c;
+		at_to[3] = d;
+		at += 4;
+		at_to += 4;
+	} while (at < rest);
+	for (int i = 0; i < 4; i++)
+		rest_to[i] = last[i];
+}
+
 void *memmove(void *destination, const void *source, size_t size)
 {
 	char *to = destination;
@@ -71,6 +123,10 @@ void *memmove(void *destination, const void *source, size_t size)
 	}
 	if ((uintptr_t)to - (uintptr_t)from < size) /* it begins within what is to be copied */
 		return copy_backwards(to, from, size);
+	if (size >= AVX_FROM && has_avx()) {
+		copy_wide(to, from, size);
+		return destination;
+	}
 
 	const char *rest = from + size - 64;
 	char *rest_to = to + size - 64;

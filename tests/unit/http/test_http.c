@@ -91,10 +91,14 @@ static void test_paths(void)
 	CHECK(path_canonical(&target, longest, HTTP_TARGET + 1) == 414);
 	free(longest);
 
-	CHECK(path_hidden("/.git/config") && path_hidden("/a/.htaccess") && path_hidden("/..."));
-	CHECK(!path_hidden("/.well-known/x") && !path_hidden("/a.b/c.d") && !path_hidden("/"));
-	CHECK(path_hidden("/a/.well-known/x") && path_hidden("/.well-known/.x") &&
-	      path_hidden("/.well-knownx"));
+	CHECK(path_hidden("/.git/config", strlen("/.git/config")) &&
+	      path_hidden("/a/.htaccess", strlen("/a/.htaccess")) &&
+	      path_hidden("/...", strlen("/...")));
+	CHECK(!path_hidden("/.well-known/x", strlen("/.well-known/x")) &&
+	      !path_hidden("/a.b/c.d", strlen("/a.b/c.d")) && !path_hidden("/", strlen("/")));
+	CHECK(path_hidden("/a/.well-known/x", strlen("/a/.well-known/x")) &&
+	      path_hidden("/.well-known/.x", strlen("/.well-known/.x")) &&
+	      path_hidden("/.well-knownx", strlen("/.well-knownx")));
 
 	struct buffer encoded = {0};
 	CHECK(path_encode(&encoded, "/a b?\"<\xc3%", 9) && encoded.size == 21 &&
