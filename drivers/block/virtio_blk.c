@@ -247,6 +247,9 @@ static void interrupt(void *argument)
 	bool all = disk->vectors < disk->queue_count;
 	if (!disk->block)
 		return; /* while it is set up, its driver polls */
+	/* Here, where the line is masked: who arms a queue would withdraw what tells of another. */
+	if (disk->virtio.device->line)
+		virtio_acknowledge(&disk->virtio);
 	for (uint32_t n = 0; n < disk->queue_count; n++)
 		if (all || n == i->queue)
 			virtq_disarm(&disk->queues[n].ring);
@@ -257,8 +260,6 @@ static int arm(void *state, uint32_t queue)
 {
 	struct disk *disk = state;
 	int more;
-	if (disk->virtio.device->line)
-		virtio_acknowledge(&disk->virtio);
 	more = virtq_arm(&disk->queues[queue].ring);
 	interrupts_enable(disk->virtio.device);
 	return more;
