@@ -89,7 +89,6 @@ struct port {
 	uint32_t alone;  /* of those that wait: one after the other, before all else */
 	bool plain_was_last;
 	uint32_t last_plain; /* tag */
-	bool armed;
 	uint64_t looked, look_ticks; /* of the time-stamp counter */
 
 	/* Recovery. */
@@ -672,10 +671,6 @@ static void poll(void *state, uint32_t queue)
 {
 	struct port *p = state;
 	(void)queue;
-	if (p->armed) {
-		p->armed = false;
-		port_write(p, PORT_IE, 0);
-	}
 	if (p->state == LOST)
 		return;
 	if (p->generation != __atomic_load_n(&p->hba->generation, __ATOMIC_ACQUIRE)) {
@@ -701,12 +696,14 @@ static void interrupt(void *argument)
 	uint32_t is = hba_read(hba, HBA_IS);
 	for (uint32_t left = is == GONE ? 0 : is & hba->implemented; left; left &= left - 1) {
 		struct port *p = hba->ports[__builtin_ctz(left)];
-		if (!p || !p->block)
-			continue;
-		port_write(p, PORT_IE, 0);
-		block_notify(p->block, 0);
+		bool told = p && p->block;
+		if (told)
+			port_write(p, PORT_IE, 0);
+		/* Before anybody hears of it and arms anew: the next bit would go with this one. */
+		hba_write(hba, HBA_IS, left & -left);
+		if (told)
+			block_notify(p->block, 0);
 	}
-	hba_write(hba, HBA_IS, is);
 }
 
 static int arm(void *state, uint32_t queue)
@@ -715,7 +712,6 @@ static int arm(void *state, uint32_t queue)
 	(void)queue;
 	if (p->state != RUNNING)
 		return 0; /* time drives it: the watch */
-	p->armed = true;
 	/* Errors stay to be seen. 10.7.2.1: a message comes when the adapter's bit becomes 1. */
 	port_write(p, PORT_IS, ARMED & ~ERRORS);
 	hba_write(p->hba, HBA_IS, 1u << p->index);

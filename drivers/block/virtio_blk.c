@@ -235,7 +235,6 @@ static void poll(void *state, uint32_t queue)
 		else
 			block_finish(disk->block, queue, tag, status_of(&q->slots[tag]));
 	}
-	virtq_disarm(&q->ring);
 }
 
 /* ---- Interrupt ---- */
@@ -243,19 +242,24 @@ static void poll(void *state, uint32_t queue)
 static void interrupt(void *argument)
 {
 	struct interrupt *i = argument;
-	if (!i->disk->block)
-		return; /* while it is set up, its driver polls */
+	struct disk *disk = i->disk;
 	/* One message may stand for several queues. */
-	block_notify(i->disk->block,
-		     i->disk->vectors < i->disk->queue_count ? BM_BLOCK_ALL_QUEUES : i->queue);
+	bool all = disk->vectors < disk->queue_count;
+	if (!disk->block)
+		return; /* while it is set up, its driver polls */
+	/* Here, where the line is masked: who arms a queue would withdraw what tells of another. */
+	if (disk->virtio.device->line)
+		virtio_acknowledge(&disk->virtio);
+	for (uint32_t n = 0; n < disk->queue_count; n++)
+		if (all || n == i->queue)
+			virtq_disarm(&disk->queues[n].ring);
+	block_notify(disk->block, all ? BM_BLOCK_ALL_QUEUES : i->queue);
 }
 
 static int arm(void *state, uint32_t queue)
 {
 	struct disk *disk = state;
 	int more;
-	if (disk->virtio.device->line)
-		virtio_acknowledge(&disk->virtio);
 	more = virtq_arm(&disk->queues[queue].ring);
 	interrupts_enable(disk->virtio.device);
 	return more;

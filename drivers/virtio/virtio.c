@@ -526,6 +526,7 @@ int virtq_arm(struct virtq *q)
 		*q->used_event = q->seen;
 	else
 		q->avail->flags = 0;
+	virtio_store_order();
 	q->armed = true;
 	virtio_store_load_order();
 	return q->used->index != q->seen;

@@ -163,12 +163,14 @@ static inline int virtq_pop(struct virtq *q, uint32_t *length)
 }
 
 /* No interrupts until virtq_arm(). With event indices there is nothing to do: one comes when the
- * index that was asked for is passed, and then not before 65,536 more. */
+ * index that was asked for is passed, and then not before 65,536 more. An interrupt may call it
+ * while another core arms, if it tells that core afterwards: no interrupts it is then. */
 static inline void virtq_disarm(struct virtq *q)
 {
 	if (__builtin_expect(q->armed && !q->event_idx, 0)) {
-		q->avail->flags = VIRTQ_AVAIL_NO_INTERRUPT;
 		q->armed = false;
+		virtio_store_order();
+		q->avail->flags = VIRTQ_AVAIL_NO_INTERRUPT;
 	}
 }
 

@@ -266,8 +266,9 @@ static void print_others(void)
 	for (uint32_t i = 0; (core = core_of(i)); i++) {
 		if (i == self)
 			continue;
-		/* With a task on its stack it sleeps inside a wait: where, may explain a hang. */
-		if (core->worker->asleep && !core->worker->depth) {
+		/* Inside of a wait it sleeps with a task on its stack, or dozes: where, may explain a
+		 * hang. */
+		if (core->worker->asleep == WORKER_IDLE && !core->worker->depth) {
 			idle++;
 			continue;
 		}

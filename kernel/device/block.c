@@ -104,14 +104,19 @@ static bool is_left(const struct bm_block_request *r)
 /* All its parts have come back, and it is in no list: what follows? */
 static void go_on(struct block_queue *q, struct bm_block_request *r);
 
+/* It is no plain case any more, for the parts of it that are under way. */
+static void fail(struct bm_block_request *r, int error)
+{
+	r->result = error;
+	r->stage |= STAGE_FAILED;
+}
+
 void block_answer_tag(struct block_queue *q, uint16_t tag, int status)
 {
 	struct bm_block_request *r = q->tags[tag].request;
 	free_tag(q, tag);
-	if (status && !r->result) {
-		r->result = status;
-		r->stage |= STAGE_FAILED; /* its other parts are no plain case any more */
-	}
+	if (status && !r->result)
+		fail(r, status);
 	if (!--r->parts && !(r->stage & STAGE_WAITING))
 		go_on(q, r);
 }
@@ -215,7 +220,7 @@ static bool begin(struct block_queue *q, struct bm_block_request *r)
 	/* Too late already: to begin it would only mean a reset. */
 	if (!r->result && r->deadline_ticks != NO_DEADLINE &&
 	    (int64_t)tsc_read() >= r->deadline_ticks)
-		r->result = -BM_ETIMEDOUT;
+		fail(r, -BM_ETIMEDOUT);
 	/* So that the answer to the first part does not end the request. */
 	r->parts++;
 	while (is_left(r) && q->free != NO_TAG) {
@@ -294,7 +299,7 @@ void block_expire_waiting(struct block_queue *q, int64_t now, int error)
 {
 	for (struct bm_block_request *r = q->waiting; r; r = r->next) {
 		if (!r->result && (error || now >= r->deadline_ticks))
-			r->result = error ? error : -BM_ETIMEDOUT;
+			fail(r, error ? error : -BM_ETIMEDOUT);
 	}
 	/* Those with a result are in the list still; take them out, in order. */
 	struct bm_block_request *list = q->waiting, *next;

@@ -26,7 +26,7 @@ enum {
 	STAGE_DATA = 0,   /* parts of the transfer itself */
 	STAGE_FLUSH = 1,  /* a write with FUA, on a device that knows none: then a flush */
 	STAGE_FUA = 4,    /* … which is to come */
-	STAGE_FAILED = 8, /* a part of it did */
+	STAGE_FAILED = 8, /* it has a result, and maybe parts under way */
 	STAGE_WAITING = 2 /* in the queue's list of those that have parts left to begin */
 };
 

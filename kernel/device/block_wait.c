@@ -68,8 +68,16 @@ static bool rouse(struct block_queue *q)
 	return true;
 }
 
+/*
+ * Why no interrupt is lost, whoever polls: a queue that is armed, and not idle, has a device that
+ * will interrupt, for no poll undoes that, or a core that is about to arm it. The interrupt takes
+ * the former away, and finds `armed` set: it rouses those that doze, each of which polls and arms
+ * before it sleeps again, or sees at its end that the queue is still armed; or it queues the task.
+ */
 void block_notify(struct bm_block_device *device, uint32_t queue)
 {
+	/* After what the driver stored to have no more interrupts: who arms meanwhile is seen. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (uint32_t i = 0; i < device->driver.queues; i++) {
 		struct block_queue *q = device->queues[i];
 		if (queue != BM_BLOCK_ALL_QUEUES && queue != i)

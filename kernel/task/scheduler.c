@@ -31,9 +31,8 @@ void worker_init(struct worker *worker, uint32_t index)
 {
 	worker->index = index;
 	worker->victim = index;
-	worker->asleep = 0;
+	worker->asleep = WORKER_AWAKE;
 	worker->depth = 0;
-	worker->dozes = false;
 	worker->tasks = worker->stolen = worker->wake_ups = worker->submitted = 0;
 	worker->idle_ticks = worker->sleep_ticks = worker->idle_since = 0;
 	worker->deque.top = worker->deque.bottom = 0;
@@ -84,11 +83,15 @@ struct worker *worker_of(uint32_t index)
 
 /* ---- Waking ---- */
 
-/* Wake this core if it is announced idle. It takes itself off the list. */
-static bool wake(struct worker *worker)
+/*
+ * Wake this core if it sleeps in that way, and in no other: a wake that was for a task would be
+ * lost on a core that dozes. An idle one takes itself off the list.
+ */
+static bool wake(struct worker *worker, uint32_t from)
 {
-	if (!__atomic_load_n(&worker->asleep, __ATOMIC_SEQ_CST) ||
-	    !__atomic_exchange_n(&worker->asleep, 0, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&worker->asleep, __ATOMIC_SEQ_CST) != from ||
+	    !__atomic_compare_exchange_n(&worker->asleep, &from, WORKER_AWAKE, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return false;
 	port_wake(worker->index);
 	return true;
@@ -116,7 +119,7 @@ static void wake_one(void)
 	for (uint32_t word = 0; word < (worker_count() + 63) / 64; word++) {
 		uint64_t mask = __atomic_load_n(&idle_mask[word], __ATOMIC_SEQ_CST);
 		for (; mask; mask &= mask - 1)
-			if (wake(workers[word * 64 + __builtin_ctzl(mask)]))
+			if (wake(workers[word * 64 + __builtin_ctzl(mask)], WORKER_IDLE))
 				return;
 	}
 }
@@ -134,8 +137,11 @@ void task_group_done(struct bm_task_group *group)
 	if (!group)
 		return;
 	uint64_t old = __atomic_fetch_sub(&group->state, 1, __ATOMIC_ACQ_REL);
-	if (GROUP_TASKS(old) == 1 && GROUP_WAITER(old))
-		wake(workers[GROUP_WAITER(old) - 1]);
+	if (GROUP_TASKS(old) != 1 || !GROUP_WAITER(old))
+		return;
+	struct worker *waiter = workers[GROUP_WAITER(old) - 1];
+	if (!wake(waiter, WORKER_IDLE))
+		wake(waiter, WORKER_DOZES);
 }
 
 /* The newly queued task must be seen before the idle are counted: a full fence between. */
@@ -171,7 +177,7 @@ int task_submit_to(uint32_t core, struct bm_task_group *group, void (*function)(
 		return -BM_EAGAIN;
 	}
 	if (somebody_idles())
-		wake(worker);
+		wake(worker, WORKER_IDLE);
 	return 0;
 }
 
@@ -278,9 +284,9 @@ static void sleep_until_woken(struct worker *self, const struct bm_task_group *g
 			      const bool *stop)
 {
 	list_idle(self);
-	__atomic_store_n(&self->asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&self->asleep, WORKER_IDLE, __ATOMIC_SEQ_CST);
 	if (work_anywhere(self) || finished(group, stop)) {
-		__atomic_store_n(&self->asleep, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&self->asleep, WORKER_AWAKE, __ATOMIC_SEQ_CST);
 	} else {
 		uint64_t start = port_clock();
 		while (__atomic_load_n(&self->asleep, __ATOMIC_SEQ_CST))
@@ -343,9 +349,7 @@ void task_wait(struct bm_task_group *group)
 /* Not announced idle: nobody counts on this core for a task. */
 void worker_about_to_doze(void)
 {
-	struct worker *self = port_self();
-	__atomic_store_n(&self->dozes, true, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&self->asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&port_self()->asleep, WORKER_DOZES, __ATOMIC_SEQ_CST);
 }
 
 void worker_doze(void)
@@ -353,15 +357,14 @@ void worker_doze(void)
 	struct worker *self = port_self();
 	if (__atomic_load_n(&self->asleep, __ATOMIC_SEQ_CST))
 		port_sleep(&self->asleep);
-	__atomic_store_n(&self->asleep, 0, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&self->dozes, false, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&self->asleep, WORKER_AWAKE, __ATOMIC_SEQ_CST);
 }
 
 void worker_rouse(uint32_t core)
 {
 	struct worker *worker = workers[core];
-	if (worker && __atomic_load_n(&worker->dozes, __ATOMIC_SEQ_CST))
-		wake(worker);
+	if (worker)
+		wake(worker, WORKER_DOZES);
 }
 
 void worker_wait_for(struct bm_task_group *group)

@@ -28,13 +28,19 @@
 
 #define CORES_MAX 1024
 
+/* struct worker.asleep */
+enum {
+	WORKER_AWAKE = 0,
+	WORKER_IDLE,  /* announced idle */
+	WORKER_DOZES, /* not there for tasks: worker_doze() */
+};
+
 /* What the scheduler keeps for one core. */
 struct worker {
 	uint32_t index;
 	uint32_t victim; /* where the last theft succeeded: where to look first */
-	uint32_t asleep; /* 1: announced idle; whoever sets it back to 0 wakes the core */
+	uint32_t asleep; /* WORKER_…; whoever sets it back to 0 wakes the core */
 	uint32_t depth;  /* tasks on this core's stack, one waiting inside the other */
-	bool dozes;      /* sleeps without being there for tasks: worker_doze() */
 	uint64_t tasks, stolen, wake_ups;
 	uint64_t submitted;                           /* to its deque, ever */
 	uint64_t idle_ticks, sleep_ticks, idle_since; /* of the port's clock; 0: not idle */

@@ -203,9 +203,12 @@ int bmfs_find_partitions(const struct bmfs_disk *disk, struct bmfs_extent *found
 		gpt |= entries[i * MBR_ENTRY_SIZE + 4] == MBR_GPT;
 	if (gpt) {
 		error = search_gpt(&search, 1);
-		if (error == -BMFS_EFORMAT) {
+		if (error < 0) {
 			search.count = 0;
-			error = search_gpt(&search, disk->sectors - 1);
+			int copy = search_gpt(&search, disk->sectors - 1);
+			/* Without a copy, what cannot be read may yet be good. */
+			if (copy != -BMFS_EFORMAT || error == -BMFS_EFORMAT)
+				error = copy;
 		}
 		return error == -BMFS_EFORMAT ? 0 : error;
 	}

@@ -194,7 +194,8 @@ struct bm_block_ops {
 	/**
 	 * Have the device interrupt (bm_block_notify()) when the next command is done. Returns 1 if
 	 * something is done already (then it need not interrupt), else 0. Under the queue's lock.
-	 * NULL: it cannot interrupt.
+	 * poll() does not undo it: one core may sleep until the interrupt while others poll. After
+	 * the interrupt there need be none until it is called again. NULL: it cannot interrupt.
 	 */
 	int (*arm)(void *state, uint32_t queue);
 	/**

@@ -18,11 +18,13 @@
 #include <baremetal/block.h>
 #include <baremetal/bmfs.h>
 #include <baremetal/system.h>
+#include <baremetal/time.h>
 
 #include "libbmfs/partition.h"
 
 #define FILESYSTEM_DISK 16u /* st_dev of /disk0 */
 #define NUMBER_FIRST    2u  /* st_ino of the first file; 1 is the directory */
+#define PATIENCE        BM_SECOND /* an attempt to mount that fails later than that is not repeated soon */
 #define ALIGNED(p)      ((uintptr_t)(p) % BM_BLOCK_ALIGN == 0)
 
 /*
@@ -37,9 +39,10 @@ struct volume {
 	struct bmfs_extent extent; /* there */
 	struct disk_part part;     /* its memory: NULL as long as it could not be opened */
 	struct disk_lock lock;
-	bool mounted;  /* its directory has been read */
-	bool ended;    /* the program has */
-	char name[16]; /* "disk0" */
+	bool mounted;     /* its directory has been read */
+	uint64_t refused; /* until then, it is not tried anew */
+	bool ended;       /* the program has */
+	char name[16];    /* "disk0" */
 	struct bmfs fs;
 	struct node nodes[BMFS_FILES];
 };
@@ -137,6 +140,18 @@ static void unlock(struct volume *volume)
 
 static int mount_late(struct volume *volume);
 
+/*
+ * A disk that does not answer lets everybody wait who wants any file. So what has failed after a
+ * long time fails at once for as long again.
+ */
+static void refuse_if_slow(struct volume *volume, uint64_t begun)
+{
+	uint64_t now = bm_time_monotonic();
+
+	if (now - begun > PATIENCE)
+		volume->refused = now + (now - begun);
+}
+
 /* Before anything that begins with the directory. Files are there once it has been read. */
 static int ready(struct volume *volume)
 {
@@ -145,8 +160,13 @@ static int ready(struct volume *volume)
 	if (__atomic_load_n(&volume->mounted, __ATOMIC_ACQUIRE))
 		return 0;
 	files_lock();
-	if (!volume->mounted)
-		error = mount_late(volume);
+	if (!volume->mounted) {
+		uint64_t begun = bm_time_monotonic();
+
+		error = begun < volume->refused ? -EIO : mount_late(volume);
+		if (error && begun >= volume->refused)
+			refuse_if_slow(volume, begun);
+	}
 	files_unlock();
 	return error;
 }
@@ -551,18 +571,20 @@ static struct volume *make_volume(uint32_t device, const struct bmfs_extent *ext
 	return volume;
 }
 
-/* False: out of memory. */
-static bool show_volume(struct volume *volume)
+static int show_volume(struct volume *volume)
 {
 	struct node *over;
+	int error =
+	    tree_add(path_root(), volume->name, strlen(volume->name), S_IFDIR | 0755, &over);
 
-	if (tree_add(path_root(), volume->name, strlen(volume->name), S_IFDIR | 0755, &over) ||
-	    files_mount(&volume->root, over))
-		return false;
+	if (!error)
+		error = files_mount(&volume->root, over);
+	if (error)
+		return error;
 	*volumes_end = volume;
 	volumes_end = &volume->next;
 	volume_count++;
-	return true;
+	return 0;
 }
 
 /*
@@ -570,11 +592,11 @@ static bool show_volume(struct volume *volume)
  * gets its number, and what can be read and is no BMFS does not.
  */
 static void mount_part(const struct bm_block_info *info, uint32_t device,
-		       const struct bmfs_extent *extent)
+		       const struct bmfs_extent *extent, uint64_t begun)
 {
 	struct volume *volume = make_volume(device, extent);
 	unsigned number = extent ? extent->number : 0;
-	int error = -BMFS_EIO;
+	int error = -BMFS_EIO, unseen;
 	char text[160];
 
 	if (volume && volume->placed && volume->part.disk.work)
@@ -582,10 +604,13 @@ static void mount_part(const struct bm_block_info *info, uint32_t device,
 	if (volume && error && error != -BMFS_EIO) {
 		snprintf(text, sizeof(text), "not mounted: %s", bmfs_strerror(error));
 		report(BM_LOG_WARNING, info, number, text);
-	} else if (!volume || !show_volume(volume)) {
-		report(BM_LOG_ERROR, info, number, "not mounted: out of memory");
+	} else if (!volume || (unseen = show_volume(volume))) {
+		snprintf(text, sizeof(text), "not mounted: %s",
+			 !volume || unseen == -ENOSPC ? "out of memory" : "its name is taken");
+		report(BM_LOG_ERROR, info, number, text);
 	} else {
 		if (error) {
+			refuse_if_slow(volume, begun);
 			snprintf(text, sizeof(text), "not mounted yet: %s; /%s is kept for it",
 				 bmfs_strerror(error), volume->name);
 			report(BM_LOG_ERROR, info, number, text);
@@ -601,6 +626,7 @@ static void mount_part(const struct bm_block_info *info, uint32_t device,
 static int place_late(struct volume *volume, const struct bm_block_info *info)
 {
 	struct bmfs_extent found[BMFS_PARTITIONS_MAX];
+	uint64_t begun = bm_time_monotonic();
 	int count = bmfs_find_partitions(&volume->part.disk, found);
 
 	if (count <= 0)
@@ -608,7 +634,7 @@ static int place_late(struct volume *volume, const struct bm_block_info *info)
 	volume->extent = found[0];
 	volume->placed = true;
 	for (int i = 1; i < count; i++)
-		mount_part(info, volume->device, &found[i]);
+		mount_part(info, volume->device, &found[i], begun);
 	return 0;
 }
 
@@ -618,8 +644,11 @@ static int mount_late(struct volume *volume)
 	struct bm_block_info info;
 	int error = 0;
 
-	if (bm_block_info(volume->device, &info) || open_part(volume))
+	if (bm_block_info(volume->device, &info))
 		return -EIO;
+	error = open_part(volume);
+	if (error)
+		return error;
 	if (!volume->placed)
 		error = place_late(volume, &info);
 	if (!error) {
@@ -634,6 +663,7 @@ static void mount_device(uint32_t device, bool complain)
 	struct bmfs_extent found[BMFS_PARTITIONS_MAX];
 	struct bm_block_info info;
 	struct disk_part part;
+	uint64_t begun = bm_time_monotonic();
 	int count, error;
 
 	if (bm_block_info(device, &info) || info.flags & BM_BLOCK_OPTICAL)
@@ -647,14 +677,14 @@ static void mount_device(uint32_t device, bool complain)
 	if (!error)
 		disk_part_close(&part);
 	if (count == -BMFS_EIO)
-		mount_part(&info, device, NULL);
+		mount_part(&info, device, NULL, begun);
 	else if (count < 0)
 		report(BM_LOG_ERROR, &info, 0, bmfs_strerror(count));
 	else if (!count && complain)
 		report(BM_LOG_WARNING, &info, 0,
 		       "there is no BMFS on it: `bmfs format` makes one, on the host");
 	for (int i = 0; i < count; i++)
-		mount_part(&info, device, &found[i]);
+		mount_part(&info, device, &found[i], begun);
 }
 
 void disks_find(bool complain)

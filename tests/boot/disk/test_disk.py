@@ -87,11 +87,27 @@ class Asleep(Case):
         self.make({"numbers": NUMBERS})
         self.boot("ASLEEP", device, cores=cores, more=("throttling.iops-total=20",))
 
+    def test_crash(self):
+        """It is not told among those that have nothing to do."""
+        self.make({"numbers": NUMBERS})
+        output = self.boot("ASLEEP", cores=3, more=("throttling.iops-total=20",), append="-- crash", expect="crash")
+        self.assertRegex(output, r"(?m)^core 0:$")
+        self.assertRegex(output, r"(?m)^1 other cores asleep$")
+
 
 for name in ("virtio", "virtio-pci", "nvme", "ahci"):
     for cores in (1, 3):
         setattr(Asleep, f"test_{name.replace('-', '_')}_{cores}",
                 lambda self, name=name, cores=cores: self.run_on(name, cores))
+
+
+class Silent(Case):
+    """A disk that does not answer: QEMU lets the first request through, and the next one in hours."""
+
+    def test_silent(self):
+        self.make({"f": b"text"})
+        output = self.boot("SILENT", more=("throttling.bps-total=1",))
+        self.assertIn("/disk0 is kept for it", output)
 
 
 class Places(Case):

@@ -160,6 +160,24 @@ static void test_gpt(uint32_t sector_size)
 	CHECK(search() == 0);
 	gpt(true, from, from + part - 1, 3, false); /* the copy helps */
 	CHECK(search() == 1 && is(0, from, part, 4));
+	/* Also where the first cannot be read: the call after the first sectors, or one of those for the
+	 * entries. Without a copy, nobody knows. */
+	for (unsigned call = 1; call <= 3; call++) {
+		gpt(false, from, from + part - 1, 5, false);
+		sim.fail_from = sim.calls + call;
+		sim.fail_until = sim.fail_from + 1;
+		CHECK(call == 1 ? search() == -BMFS_EIO : search() == 1 && is(0, from, part, 4));
+		sim_put(&sim, (sim.disk.sectors - 1) * sector_size, "x", 1);
+		sim.fail_from = sim.calls + call;
+		sim.fail_until = sim.fail_from + 1;
+		CHECK(search() == -BMFS_EIO);
+		sim.fail_until = UINT32_MAX;
+		sim.fail_from = sim.calls + call;
+		CHECK(search() == -BMFS_EIO);
+		sim.fail_from = 0;
+		CHECK(search() == 1 && is(0, from, part, 6));
+		gpt(true, from, from + part - 1, 3, false);
+	}
 	gpt(false, 0, part, 0, false);
 	CHECK(search() == 0);
 	gpt(false, from, UINT64_MAX, 0, false);

@@ -154,9 +154,13 @@ int task_run_one(void)
 	return 1;
 }
 
+static bool machine_dozes;
+
+/* Whoever sleeps for it, in whichever way, looks for himself. */
 void task_group_done(struct bm_task_group *group)
 {
 	group->state--;
+	machine_dozes = false;
 }
 
 int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *))
@@ -175,19 +179,20 @@ bool timer_has_alarm(unsigned which)
 }
 
 /* Sleep that runs no tasks: to the end of the bound, unless something rouses. */
-static bool machine_dozes;
+static uint32_t machine_dozer; /* core */
 static uint64_t machine_bound;
-static unsigned machine_dozed; /* times */
+static unsigned machine_dozed; /* times that it was not roused */
 
 void worker_about_to_doze(void)
 {
 	machine_dozes = true;
+	machine_dozer = simulated_core.index;
 	machine_bound = 0;
 }
 
 void worker_rouse(uint32_t core)
 {
-	if (core == simulated_core.index)
+	if (core == machine_dozer)
 		machine_dozes = false;
 }
 

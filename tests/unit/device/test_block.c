@@ -209,6 +209,7 @@ static struct slot {
 } slots[SLOTS];
 static unsigned char shadow[SECTORS * 512];
 static bool known[SECTORS * 512 / 512];
+static unsigned failures; /* requests */
 
 static void called(struct bm_block_request *r)
 {
@@ -284,6 +285,7 @@ static void settle(struct slot *s)
 	bool may_fail = mode.fail || mode.again || mode.never || mode.refuse || mode.late ||
 			mode.reset_fails || s->r.deadline_ns;
 	CHECK(status == 0 || may_fail);
+	failures += status != 0;
 	for (uint32_t i = 0; i < s->r.segment_count; i++)
 		for (size_t b = 0; b < s->segments[i].bytes; b++, at++) {
 			unsigned char byte = ((unsigned char *)s->segments[i].address)[b];
@@ -324,7 +326,7 @@ static int wait_alone(int device, struct bm_block_request *r)
 static void load(int device, unsigned rounds)
 {
 	struct bm_block_info before, after;
-	unsigned taken_in_all = 0;
+	unsigned taken_in_all = 0, failures_before = failures;
 	block_info(device, &before);
 	memset(known, 0, sizeof known);
 	for (unsigned round = 0; round < rounds; round++) {
@@ -380,6 +382,7 @@ static void load(int device, unsigned rounds)
 	CHECK(after.reads + after.writes + after.flushes -
 		  (before.reads + before.writes + before.flushes) ==
 	      taken_in_all);
+	CHECK(after.errors - before.errors == failures - failures_before);
 	for (uint32_t q = 0; q < driver.queues; q++) {
 		const struct block_queue *queue = handle->queues[q];
 		unsigned free = 0;
@@ -508,6 +511,131 @@ static void check_late(void)
 	free(memory);
 }
 
+/* ---- A core dozes, and another one polls the same queue ---- */
+
+/* It interrupts once each time that it was armed, some time after the answer. */
+static struct {
+	uint32_t left; /* commands that it has not done, in the order of their tags */
+	uint32_t done; /* and that nobody has seen */
+	bool armed, interrupting;
+	int device;
+} sleeper;
+
+static int sleeper_start(void *state, uint32_t queue, const struct bm_block_command *c)
+{
+	(void)state, (void)queue;
+	sleeper.left |= 1u << c->tag;
+	return 0;
+}
+
+static void sleeper_poll(void *state, uint32_t queue)
+{
+	(void)state;
+	uint32_t done = sleeper.done;
+	sleeper.done = 0;
+	for (; done; done &= done - 1)
+		CHECK(block_finish(handle, queue, __builtin_ctz(done), 0) == 0);
+}
+
+static int sleeper_arm(void *state, uint32_t queue)
+{
+	(void)state, (void)queue;
+	sleeper.armed = true;
+	return sleeper.done != 0;
+}
+
+static int sleeper_reset(void *state)
+{
+	(void)state;
+	return -BM_EIO;
+}
+
+static const struct bm_block_ops sleeper_ops = {sleeper_start, kick, sleeper_poll, sleeper_arm,
+						sleeper_reset};
+
+/* The other core, and the device, while one dozes: until it is roused, or nothing is left to do. */
+static void others(void)
+{
+	while (machine_dozes && (sleeper.left || sleeper.interrupting)) {
+		switch (rand() % 3) {
+		case 0:
+			if (!sleeper.left)
+				break;
+			sleeper.done |= sleeper.left & -sleeper.left;
+			sleeper.left &= sleeper.left - 1;
+			sleeper.interrupting = sleeper.interrupting || sleeper.armed;
+			sleeper.armed = false;
+			break;
+		case 1:
+			if (!sleeper.interrupting)
+				break;
+			sleeper.interrupting = false;
+			block_notify(handle, 0);
+			break;
+		default:
+			simulated_core.index = 1;
+			block_poll(sleeper.device, 0);
+			simulated_core.index = 0;
+		}
+	}
+}
+
+static void check_doze(void)
+{
+	driver = (struct bm_block_driver){.ops = &sleeper_ops, .queues = 1};
+	int d = add();
+	unsigned char *memory = aligned_alloc(8192, 8192);
+	struct bm_block_segment segment = {memory, 4096};
+	struct bm_block_request r[5], *list[5];
+	unsigned before = machine_dozed;
+
+	sleeper.device = d;
+	CHECK(block_set_timeout(d, 3600 * BM_SECOND) == 0);
+	machine_idle = others;
+	simulated_core.index = 0;
+	for (int round = 0; round < 2000; round++) {
+		unsigned count = 1 + rand() % 5, mine = rand() % count;
+		memset(r, 0, sizeof r);
+		for (unsigned i = 0; i < count; i++) {
+			r[i].segments = &segment;
+			r[i].segment_count = 1;
+			list[i] = &r[i];
+		}
+		CHECK(block_submit(d, list, count) == (int)count);
+		CHECK(block_wait_alone(d, list[mine]) == 0);
+		for (unsigned i = 0; i < count; i++)
+			CHECK(block_wait_alone(d, list[i]) == 0);
+		CHECK(!sleeper.left && !sleeper.done);
+		while (task_run_one())
+			;
+	}
+	/* The watch ended none. */
+	CHECK(machine_dozed == before);
+	machine_idle = idle;
+	free(memory);
+}
+
+/* Too late for the rest of it, while the device still does the first parts: an error, that counts. */
+static void check_late_rest(void)
+{
+	driver = (struct bm_block_driver){.queues = 1, .max_bytes = 512};
+	int d = add();
+	unsigned char *memory = aligned_alloc(8192, 8192);
+	struct bm_block_segment segment = {memory, (DEPTH + 2) * 512};
+	struct bm_block_request r = {.segments = &segment, .segment_count = 1}, *list[] = {&r};
+	struct bm_block_info info;
+
+	r.deadline_ns = machine_tsc + 100000;
+	CHECK(block_submit(d, list, 1) == 1 && handle->queues[0]->under_way == DEPTH);
+	for (uint32_t tag = 1; tag < DEPTH; tag++)
+		commands[0][tag].delay = 1;
+	machine_tsc += 100000;
+	CHECK(block_poll(d, 0) == 1 && r.status == -BM_ETIMEDOUT);
+	block_info(d, &info);
+	CHECK(info.errors == 1 && info.reads == 1 && !info.bytes_read && !info.resets);
+	free(memory);
+}
+
 static void run(const char *name, unsigned rounds)
 {
 	unsigned before = unit_failures;
@@ -526,6 +654,8 @@ int main(void)
 	check_registration();
 	check_faults();
 	check_late();
+	check_late_rest();
+	check_doze();
 
 	driver = (struct bm_block_driver){.queues = 1};
 	run("a plain device", 2000);

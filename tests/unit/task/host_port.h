@@ -36,7 +36,9 @@ static inline void port_relax(void)
 
 static inline void port_sleep(const uint32_t *asleep)
 {
-	syscall(SYS_futex, asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+	uint32_t how = __atomic_load_n(asleep, __ATOMIC_SEQ_CST);
+	if (how)
+		syscall(SYS_futex, asleep, FUTEX_WAIT_PRIVATE, how, NULL, NULL, 0);
 }
 
 static inline void port_wake(uint32_t index)

@@ -162,6 +162,53 @@ static void test_wakes(uint32_t cores)
 	}
 }
 
+/* ---- A wake for a task is not spent on a core that dozes ---- */
+
+static void await_idle(const struct worker *worker)
+{
+	uint64_t start = port_clock();
+	while (__atomic_load_n(&worker->asleep, __ATOMIC_SEQ_CST) != WORKER_IDLE) {
+		CHECK(port_clock() - start < 20000000000ul);
+		usleep(100);
+	}
+}
+
+/*
+ * Who wakes looks at a list, and by then a core on it may have gone on to doze. So it looks here as
+ * if core 1, which is on it, did.
+ */
+static void test_dozers(uint32_t cores)
+{
+	for (int round = 0; round < 20; round++) {
+		struct bm_task_group group = {1};
+		uint32_t done = 0;
+		for (uint32_t c = 1; c < cores; c++)
+			await_idle(&workers[c]);
+		usleep(1000);
+		__atomic_store_n(&workers[1].asleep, WORKER_DOZES, __ATOMIC_SEQ_CST);
+		CHECK(task_submit_to(1, NULL, count_up, &done) == 0);
+		CHECK(task_submit(NULL, count_up, &done) == 0);
+		expected += 2;
+		uint64_t start = port_clock();
+		while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
+			CHECK(port_clock() - start < 20000000000ul);
+			sched_yield();
+		}
+		CHECK(workers[1].asleep == WORKER_DOZES && done == 1);
+		/* These two are meant for it. */
+		group.state += 2 * (1ul << 32);
+		if (round % 2)
+			task_group_done(&group);
+		else
+			worker_rouse(1);
+		while (__atomic_load_n(&done, __ATOMIC_ACQUIRE) < 2) {
+			CHECK(port_clock() - start < 20000000000ul);
+			sched_yield();
+		}
+		worker_rouse(1); /* not to a core that does not doze */
+	}
+}
+
 /* ---- From an interrupt: no core's own thread ---- */
 
 #define SHARED 1000
@@ -228,6 +275,8 @@ int main(int argc, char **argv)
 			test_wakes(cores);
 		if (i % 4 == 0)
 			test_shared(cores);
+		if (i % 4 == 0 && cores > 2)
+			test_dozers(cores);
 	}
 
 	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
