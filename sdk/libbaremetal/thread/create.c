@@ -81,12 +81,14 @@ static struct thread *take_unused(uint32_t class)
 	return thread;
 }
 
+static unsigned long handle_of(const struct thread *thread, uint64_t generation)
+{
+	return (uintptr_t)thread >> HANDLE_SHIFT | generation << GENERATION_SHIFT;
+}
+
 static void set_handle(struct thread *thread)
 {
-	__atomic_store_n(&thread->handle,
-			 (uintptr_t)thread >> HANDLE_SHIFT | (uint64_t)thread->generation
-								 << GENERATION_SHIFT,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&thread->handle, handle_of(thread, thread->generation), __ATOMIC_RELEASE);
 }
 
 /* What may be left of the thread before. Field by field, for clearing a block of this size counts.
@@ -102,7 +104,9 @@ static void start_anew(struct thread *thread)
 	thread->reent = NULL;
 	thread->cancel_pending = thread->cancel_disabled = 0;
 	thread->detached = thread->exiting = 0;
-	thread->reads = 0;
+	thread->reads = thread->reads_untold = 0;
+	for (int i = 0; i < READS_TOLD; i++)
+		thread->reading[i].count = 0;
 	thread->signal_mask = port_self()->signal_mask;
 	thread->name[0] = 0;
 }
@@ -215,6 +219,7 @@ bool thread_prepare_core(void)
 		if (!thread)
 			return false;
 		thread->state = THREAD_OF_CORE;
+		thread->handle = 0;
 		thread->lane = lane;
 		lane->core_thread = thread;
 	}
@@ -406,9 +411,15 @@ int pthread_timedjoin_np(pthread_t handle, void **result, const struct timespec 
 	return join(handle, result, deadline);
 }
 
+/*
+ * Tasks that run directly on a core are none of the threads, and cannot be joined nor cancelled:
+ * they have their core's name, which no thread_of() finds, since generations begin with 1.
+ */
 pthread_t pthread_self(void)
 {
-	return port_self()->handle;
+	struct thread *self = port_self();
+
+	return self->handle ? self->handle : handle_of(self, 0);
 }
 
 int pthread_equal(pthread_t a, pthread_t b)
