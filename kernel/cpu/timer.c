@@ -226,8 +226,7 @@ int timer_thread_alarm(uint64_t deadline_ns, void (*function)(void *))
 uint32_t timer_alarms_of(const struct core *core)
 {
 	uint32_t set = 0;
-	for (unsigned i = 0; i < ALARMS; i++)
-		set += i != ALARM_THREADS &&
-		       __atomic_load_n(&core->alarms[i].function, __ATOMIC_ACQUIRE);
+	for (unsigned i = 0; i < ALARMS_COUNTED; i++)
+		set += __atomic_load_n(&core->alarms[i].function, __ATOMIC_ACQUIRE) != NULL;
 	return set;
 }

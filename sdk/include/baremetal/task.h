@@ -54,7 +54,8 @@ struct bm_core_info {
 	uint64_t stack_size; /* bytes of its task stack; of core 0's, at least so many */
 	uint32_t depth;	     /* tasks begun and not ended, one waiting inside the other, now */
 	/** Tasks in its queues now, with one for bm_task_alarm() and for each watch over devices
-	 * that were armed (bm_net_arm(), bm_block_arm()), while these are set on this core. */
+	 * that were armed (bm_net_arm() but for BM_NET_QUIET, bm_block_arm()), while these are set
+	 * on this core. */
 	uint32_t queued;
 };
 

@@ -45,6 +45,7 @@ struct thread {
 	struct key_value *values; /* of keys; NULL until one is set */
 	struct _reent *reent;     /* NULL until used first; it lies at `memory_reent` */
 	uint32_t cancel_pending, cancel_disabled, detached, exiting;
+	uint32_t serves;       /* the library's own: nobody waits for what it does by itself */
 	uint32_t reads;        /* read-write locks that it holds for reading, in all */
 	uint32_t reads_untold; /* of these, those that are not in the table */
 	struct {

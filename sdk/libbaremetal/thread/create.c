@@ -103,7 +103,7 @@ static void start_anew(struct thread *thread)
 	thread->values = NULL;
 	thread->reent = NULL;
 	thread->cancel_pending = thread->cancel_disabled = 0;
-	thread->detached = thread->exiting = 0;
+	thread->detached = thread->exiting = thread->serves = 0;
 	thread->reads = thread->reads_untold = 0;
 	for (int i = 0; i < READS_TOLD; i++)
 		thread->reading[i].count = 0;
@@ -266,6 +266,19 @@ int pthread_create(pthread_t *handle, const pthread_attr_t *attributes, void *(*
 	return 0;
 }
 
+/* ---- The library's own ---- */
+
+void thread_serve(void)
+{
+	port_self()->serves = 1;
+}
+
+/* The program may end without it. Its creator says so, who is alive: so it is not the last one. */
+void thread_is_served(void)
+{
+	__atomic_fetch_add(&threads_serving, 1, __ATOMIC_RELAXED);
+}
+
 /* ---- The end ---- */
 
 _Noreturn void thread_exit(void *result)
@@ -283,7 +296,8 @@ _Noreturn void thread_exit(void *result)
 	}
 	keys_destroy(self);
 	self->result = result;
-	if (!__atomic_sub_fetch(&threads_alive, 1, __ATOMIC_ACQ_REL))
+	if (__atomic_sub_fetch(&threads_alive, 1, __ATOMIC_ACQ_REL) ==
+	    __atomic_load_n(&threads_serving, __ATOMIC_RELAXED))
 		exit(0); /* it was the last one */
 	if (self->reent && self->reent == self->memory_reent)
 		_reclaim_reent(self->reent);

@@ -165,13 +165,3 @@ void sleep_remove(struct waiter *waiter)
 		take_out(waiter);
 	spin_unlock(&lock);
 }
-
-bool sleep_is_empty(void)
-{
-	bool empty;
-
-	spin_lock(&lock);
-	empty = !root;
-	spin_unlock(&lock);
-	return empty;
-}
