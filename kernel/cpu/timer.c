@@ -196,7 +196,7 @@ int timer_bound(uint64_t ns)
 int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *))
 {
 	if (!is_usable())
-		return -BM_ENODEV;
+		return deadline_ns ? -BM_ENODEV : task_submit_shared(function, NULL);
 	struct core *core = core_self();
 	uint64_t flags = interrupts_off();
 	if (!core->alarms[which].function || deadline_ns < core->alarms[which].deadline_ns) {
