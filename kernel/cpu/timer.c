@@ -196,7 +196,7 @@ int timer_bound(uint64_t ns)
 int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *))
 {
 	if (!is_usable())
-		return -BM_ENODEV;
+		return deadline_ns ? -BM_ENODEV : task_submit_shared(function, NULL);
 	struct core *core = core_self();
 	uint64_t flags = interrupts_off();
 	if (!core->alarms[which].function || deadline_ns < core->alarms[which].deadline_ns) {
@@ -226,8 +226,7 @@ int timer_thread_alarm(uint64_t deadline_ns, void (*function)(void *))
 uint32_t timer_alarms_of(const struct core *core)
 {
 	uint32_t set = 0;
-	for (unsigned i = 0; i < ALARMS; i++)
-		set += i != ALARM_THREADS &&
-		       __atomic_load_n(&core->alarms[i].function, __ATOMIC_ACQUIRE);
+	for (unsigned i = 0; i < ALARMS_COUNTED; i++)
+		set += __atomic_load_n(&core->alarms[i].function, __ATOMIC_ACQUIRE) != NULL;
 	return set;
 }

@@ -24,16 +24,24 @@ void timer_wait(uint64_t ns);
 int timer_bound(uint64_t ns);
 
 /*
- * One a core and user, the earliest asked for: at its time an interrupt queues the task. The first
- * two are the API's task_alarm and thread_alarm: <baremetal/task.h>.
+ * One a core and user, the earliest asked for: at its time an interrupt queues the task.
+ * ALARM_APP and ALARM_THREADS are the API's task_alarm and thread_alarm: <baremetal/task.h>.
  */
-enum { ALARM_APP, ALARM_THREADS, ALARM_DEVICES, ALARM_NET, ALARMS };
+enum {
+	ALARM_APP,
+	ALARM_DEVICES,
+	ALARM_NET,
+	ALARMS_COUNTED,
+	ALARM_THREADS = ALARMS_COUNTED,
+	ALARM_NET_QUIET, /* as ALARM_NET, for who arms with BM_NET_QUIET */
+	ALARMS
+};
 int timer_set_alarm(unsigned which, uint64_t deadline_ns, void (*function)(void *));
 int timer_alarm(uint64_t deadline_ns, void (*function)(void *));
 int timer_thread_alarm(uint64_t deadline_ns, void (*function)(void *));
 
 /*
- * How many of a core's are set, but for the threads' own: the program's, and the watch over devices
+ * How many of a core's are set, of those that count: the program's, and the watch over devices
  * that somebody has armed. Any core may ask. One goes off this count after its task is queued.
  */
 uint32_t timer_alarms_of(const struct core *core);

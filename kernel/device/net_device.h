@@ -29,6 +29,7 @@ struct net_queue {
 	bool busy;             /* the lock of what follows, but for `armed` */
 	uint32_t armed;        /* interrupts change it from NET_ARMED to NET_FIRED */
 	uint32_t what;
+	uint32_t alarm;        /* the watch's, of who has armed it */
 	uint32_t link_changes; /* seen when it was armed */
 	uint64_t deadline_ns;  /* of net_wait(), else BM_FOREVER */
 	void (*function)(void *);

@@ -109,13 +109,13 @@ static void watch(void *unused)
 static int set_watch(const struct net_queue *n, uint64_t now)
 {
 	uint64_t at = now + watch_period(n->q.device);
-	return timer_set_alarm(ALARM_NET, at < n->deadline_ns ? at : n->deadline_ns, watch);
+	return timer_set_alarm(n->alarm, at < n->deadline_ns ? at : n->deadline_ns, watch);
 }
 
 /* ---- Arming ---- */
 
 static int arm(struct net_queue *n, uint32_t what, void (*function)(void *), void *argument,
-	       uint64_t deadline_ns)
+	       uint64_t deadline_ns, uint32_t alarm)
 {
 	struct bm_net_device *d = n->q.device;
 	int more;
@@ -124,6 +124,7 @@ static int arm(struct net_queue *n, uint32_t what, void (*function)(void *), voi
 	n->function = function;
 	n->argument = argument;
 	n->what = what;
+	n->alarm = alarm;
 	n->deadline_ns = deadline_ns;
 	n->link_changes = d->link.changes;
 	change(n, NET_IDLE, NET_ARMED);
@@ -136,7 +137,7 @@ static int arm(struct net_queue *n, uint32_t what, void (*function)(void *), voi
 		return change(n, NET_ARMED, NET_IDLE);
 	/* After that, for a watch that finds nothing armed ends. One that is on its way will see this
 	 * as well; the first one may look for a timer for a while. */
-	if (deadline_ns == BM_FOREVER && d->driver.ops->arm && timer_has_alarm(ALARM_NET))
+	if (deadline_ns == BM_FOREVER && d->driver.ops->arm && timer_has_alarm(alarm))
 		return 0;
 	if (set_watch(n, time_monotonic()) && (!d->driver.ops->arm || deadline_ns != BM_FOREVER) &&
 	    change(n, NET_ARMED, NET_IDLE))
@@ -146,11 +147,13 @@ static int arm(struct net_queue *n, uint32_t what, void (*function)(void *), voi
 
 int net_arm(struct bm_net_queue *queue, uint32_t what, void (*function)(void *), void *argument)
 {
+	uint32_t alarm = what & BM_NET_QUIET ? ALARM_NET_QUIET : ALARM_NET;
+	what &= ~(uint32_t)BM_NET_QUIET;
 	if (!queue || !function || !what || what & ~(BM_NET_RECEIVE | BM_NET_SEND))
 		return -BM_EINVAL;
 	if (net_state(queue->device) == NET_FAILED)
 		return -BM_ENODEV;
-	return arm((struct net_queue *)queue, what, function, argument, BM_FOREVER);
+	return arm((struct net_queue *)queue, what, function, argument, BM_FOREVER, alarm);
 }
 
 /* ---- Waiting ---- */
@@ -173,7 +176,7 @@ int net_wait(struct bm_net_queue *queue, uint32_t what, uint64_t deadline_ns)
 		return 0;
 	if (deadline_ns != BM_FOREVER && time_monotonic() >= deadline_ns)
 		return -BM_ETIMEDOUT;
-	int result = arm(n, what, wake_waiter, &group, deadline_ns);
+	int result = arm(n, what, wake_waiter, &group, deadline_ns, ALARM_NET);
 	if (result == 0) {
 		task_wait(&group);
 	} else if (result < 0) {

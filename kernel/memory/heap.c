@@ -236,6 +236,8 @@ void *heap_guard(void *block, size_t size)
 		return NULL;
 	lock_own();
 	at = next;
+	if (at + size > LAYOUT_DEVICES - PAGE_SIZE)
+		goto full;
 	/* Neighbours in the window may lie apart physically: page by page, or by large ones. */
 	for (uint64_t done = 0, step; done < size; done += step) {
 		fill_stock();
@@ -248,13 +250,16 @@ void *heap_guard(void *block, size_t size)
 		if (step > SIZE_2M - (at + done) % SIZE_2M)
 			step = SIZE_2M - (at + done) % SIZE_2M;
 		if (page_map(at + done, physical, step, PAGE_WRITE)) {
-			at = 0;
-			break;
+			page_unmap(at, size); /* nobody has seen it: the next one is put there */
+			goto full;
 		}
 	}
 	next += size + 2 * PAGE_SIZE;
 	unlock();
 	return (void *)at;
+full:
+	unlock();
+	return NULL;
 }
 
 void heap_info(struct bm_memory_info *info)

@@ -202,11 +202,21 @@ static inline void run(struct worker *self, const struct task *task)
 	task_group_done(task->group);
 }
 
+/* What interrupts have brought and what this core has, in turn: neither locks the other out. */
+static __attribute__((noinline)) bool take_in_turn(struct worker *self, struct task *task)
+{
+	bool own = self->tasks % 2;
+	for (int i = 0; i < 2; i++, own = !own)
+		if (own ? deque_pop(&self->deque, task) : inbox_take(&shared, task))
+			return true;
+	return false;
+}
+
 static bool take_own(struct worker *self, struct task *task)
 {
-	return inbox_pop(&self->inbox, task) ||
-	       (!inbox_is_empty(&shared) && inbox_take(&shared, task)) ||
-	       deque_pop(&self->deque, task);
+	if (inbox_pop(&self->inbox, task))
+		return true;
+	return inbox_is_empty(&shared) ? deque_pop(&self->deque, task) : take_in_turn(self, task);
 }
 
 /* One look at each other core's queue, from the last fruitful one on. */

@@ -16,8 +16,8 @@
  * that all cores submit run at 6.7 a microsecond against 2.0 on 2 cores, 8.9 against 1.9 on 4, 7.8
  * against 1.4 on 8, and a tree of tasks at 4.7 against 1.7, 5.1 against 1.4 and 3.3 against 1.2
  * (QEMU on 2 processors; natively on 2: 74 against 10). Where one core submits all, and where tasks
- * are long, neither is ahead throughout. On its submitter's core a task costs 112 instructions
- * against 128, on another one 126 against 118. `./bench --report queues` measures it again.
+ * are long, neither is ahead throughout. On its submitter's core a task costs 113 instructions
+ * against 128, on another one 124 against 118. `./bench --report queues` measures it again.
  */
 #ifndef KERNEL_TASK_SCHEDULER_H
 #define KERNEL_TASK_SCHEDULER_H

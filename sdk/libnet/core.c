@@ -48,6 +48,26 @@ void net_lock(void)
 	holder = port_self();
 }
 
+/*
+ * Callbacks of the program's own may do anything for any of its threads. Who calls lwIP itself is
+ * told by the lock, and by messages and mailboxes (sys_arch.c), which sockets do without.
+ */
+void net_program_calls_lwip(void)
+{
+	static uint32_t told;
+
+	if (!__atomic_load_n(&told, __ATOMIC_RELAXED) &&
+	    !__atomic_exchange_n(&told, 1, __ATOMIC_RELAXED))
+		thread_expect_always();
+}
+
+void net_lock_for_lwip(void)
+{
+	if (!port_self()->serves)
+		net_program_calls_lwip();
+	net_lock();
+}
+
 bool net_lock_is_mine(void)
 {
 	return __atomic_load_n(&lock, __ATOMIC_RELAXED) && holder == port_self();
@@ -171,7 +191,7 @@ static int wait_for(uint32_t *word, uint64_t deadline, bool cancelable)
 	if (!deadline) /* one that has passed ends the wait at once */
 		return -EAGAIN;
 	net_unlock();
-	result = thread_wait(word, seen, sizeof(*word), deadline, cancelable);
+	result = thread_wait_outside(word, seen, sizeof(*word), deadline, cancelable);
 	net_lock();
 	return result == WAIT_CANCELED ? -ECANCELED : result == WAIT_TIMED_OUT ? -EAGAIN : 0;
 }
@@ -207,6 +227,13 @@ _Noreturn void net_broken(const char *what, const char *file, int line)
 	bm_crash(text);
 }
 
+static struct thread *starter;
+
+bool net_is_starting(void)
+{
+	return __atomic_load_n(&starter, __ATOMIC_RELAXED) == port_self();
+}
+
 int net_start(void)
 {
 	enum { NOT, STARTING, STARTED };
@@ -221,7 +248,9 @@ int net_start(void)
 			thread_wait(&state, STARTING, sizeof(state), BM_FOREVER, false);
 		return 0;
 	}
+	__atomic_store_n(&starter, port_self(), __ATOMIC_RELAXED);
 	tcpip_init(NULL, NULL); /* its thread, and all of lwIP's own */
+	__atomic_store_n(&starter, NULL, __ATOMIC_RELAXED);
 	net_lock();
 	ready = true;
 	interfaces_start();

@@ -40,9 +40,11 @@ void net_lock(void);
 void net_unlock(void);
 bool net_try_lock(void);
 bool net_lock_is_mine(void);
+void net_program_calls_lwip(void); /* no longer only its sockets */
 
 /* Start the stack and all interfaces, once; without the lock. 0, or an errno value negated. */
 int net_start(void);
+bool net_is_starting(void); /* in the call of net_start() that does it */
 
 /* Wake all that wait for this word, when the core lock is opened. With the lock. */
 void net_wake(uint32_t *word);

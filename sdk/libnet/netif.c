@@ -360,7 +360,7 @@ void interfaces_check_links(void)
 
 static void arm(struct interface *interface)
 {
-	uint32_t what = BM_NET_RECEIVE | (interface->out_count ? BM_NET_SEND : 0);
+	uint32_t what = BM_NET_QUIET | BM_NET_RECEIVE | (interface->out_count ? BM_NET_SEND : 0);
 	int result;
 
 	__atomic_store_n(&interface->armed, true, __ATOMIC_RELAXED);

@@ -147,8 +147,10 @@ err_t sys_mbox_new(sys_mbox_t *mbox, int size)
 		return ERR_MEM;
 	box->size = (uint32_t)size;
 	*mbox = box;
-	if (!clock_box)
-		clock_box = box; /* tcpip_init() makes the first one */
+	if (net_is_starting())
+		clock_box = box;
+	else
+		net_program_calls_lwip();
 	return ERR_OK;
 }
 
@@ -168,6 +170,7 @@ err_t sys_mbox_trypost(sys_mbox_t *mbox, void *message)
 	struct net_mailbox *box = *mbox;
 	bool room;
 
+	net_program_calls_lwip();
 	spin_lock(&box->lock);
 	room = box->count < box->size;
 	if (room)
@@ -250,6 +253,7 @@ void timers_kick(void)
 struct beginning {
 	lwip_thread_fn function;
 	void *argument;
+	bool serves; /* lwIP's own, none of the program's */
 };
 
 static void *begin(void *argument)
@@ -257,6 +261,8 @@ static void *begin(void *argument)
 	struct beginning beginning = *(struct beginning *)argument;
 
 	free(argument);
+	if (beginning.serves)
+		thread_serve();
 	beginning.function(beginning.argument);
 	return NULL;
 }
@@ -265,19 +271,22 @@ sys_thread_t sys_thread_new(const char *name, lwip_thread_fn function, void *arg
 			    int stack_size, int priority)
 {
 	struct beginning *beginning = malloc(sizeof(*beginning));
+	bool serves = net_is_starting();
 	pthread_attr_t attributes;
 	pthread_t thread;
 
 	(void)priority;
 	if (!beginning)
 		net_broken("no memory for a thread", __FILE__, __LINE__);
-	*beginning = (struct beginning){function, argument};
+	*beginning = (struct beginning){function, argument, serves};
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	if (stack_size >= PTHREAD_STACK_MIN)
 		pthread_attr_setstacksize(&attributes, (size_t)stack_size);
 	if (pthread_create(&thread, &attributes, begin, beginning))
 		net_broken("no memory for a thread", __FILE__, __LINE__);
+	if (serves)
+		thread_is_served();
 	pthread_attr_destroy(&attributes);
 	pthread_setname_np(thread, name);
 	return thread;

@@ -3,6 +3,7 @@
  * The heap: memory malloc MIB      one block of that size, written and read back throughout
  *           memory all             every byte that there is, checked for being there once only
  *           memory too-much        more than there is: NULL, and all goes on
+ *           memory guard           second addresses between unmapped pages, until there are no more
  */
 #include <baremetal/memory.h>
 #include <errno.h>
@@ -128,6 +129,37 @@ static int check_too_much(void)
 	return 0;
 }
 
+/* Until there is no memory for page tables: what does not fit leaves nothing behind. */
+static int check_guard(void)
+{
+	const size_t size = 5 * MIB;
+	char *block = aligned_alloc(4096, size), *last = NULL, *next;
+	uint64_t physical, behind;
+	unsigned count = 0;
+	if (!block)
+		return fail("no block");
+	for (; (next = bm_memory_guard(block, size)); last = next, count++)
+		if (last && next < last + size + 4096)
+			return fail("no unmapped page between");
+	if (count < 100)
+		return fail("too few second addresses");
+	if (bm_phys(last + size - 1, &physical) || bm_phys(block + size - 1, &behind) ||
+	    physical != behind)
+		return fail("the last one is other memory");
+	for (int i = 0; i < 3; i++) {
+		for (size_t at = 0; at < size + 4 * 4096; at += 4096)
+			if (!bm_phys(last + size + at, &physical))
+				return fail("a refused one is mapped");
+		if (bm_memory_guard(block, size))
+			return fail("there was memory again");
+	}
+	if (bm_memory_guard(block, 0) || bm_memory_guard(block + 1, 4096) ||
+	    bm_memory_guard(block, 100) || bm_memory_guard((void *)0x1000, 4096))
+		return fail("not in the window, and given");
+	printf("%u times\n", count);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -137,5 +169,7 @@ int main(int argc, char **argv)
 		return check_all();
 	if (!strcmp(what, "too-much"))
 		return check_too_much();
+	if (!strcmp(what, "guard"))
+		return check_guard();
 	return fail("no such test");
 }

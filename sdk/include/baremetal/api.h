@@ -6,7 +6,8 @@
  * the inline functions there; this file is the binary interface under them.
  *
  * Rules: the table is append-only. A member is never moved, removed or given
- * another meaning. BM_API_VERSION grows by one whenever a member is appended;
+ * another meaning. BM_API_VERSION grows by one whenever a member is appended, or
+ * takes more than before;
  * an app carries the version that it was compiled against in an ELF note
  * (struct bm_app_note), and the loader refuses one that is newer than itself.
  */
@@ -16,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BM_API_VERSION 7
+#define BM_API_VERSION 8
 
 struct bm_system_info;
 struct bm_memory_info;

@@ -186,6 +186,10 @@ struct bm_net_info {
 enum bm_net_event {
 	BM_NET_RECEIVE = 1, /* a frame has come, or the link has changed */
 	BM_NET_SEND = 2,    /* a sent frame's parts have come back: there is room to send */
+	/** With the others, in bm_net_arm() alone; since version 8 of the API. No thread waits for
+	 * what the task does by itself: the pair does not count as armed in bm_core_info.queued,
+	 * which keeps off the report of a deadlock. For libraries that listen all the time. */
+	BM_NET_QUIET = 4,
 };
 
 /**
@@ -363,7 +367,7 @@ static inline int bm_net_reclaim(struct bm_net_queue *queue)
  *             take what is there;
  *
  * @param queue     the queue pair; no longer this caller's when armed and `function` uses it.
- * @param what      BM_NET_RECEIVE, BM_NET_SEND or both.
+ * @param what      BM_NET_RECEIVE, BM_NET_SEND or both; and BM_NET_QUIET.
  * @param function  the task. It may also come without a cause: look, and arm again.
  * @param argument  for the function.
  * @return 0: armed. 1: there is something already, and the function will not be called. -BM_EINVAL

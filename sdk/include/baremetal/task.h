@@ -54,7 +54,8 @@ struct bm_core_info {
 	uint64_t stack_size; /* bytes of its task stack; of core 0's, at least so many */
 	uint32_t depth;	     /* tasks begun and not ended, one waiting inside the other, now */
 	/** Tasks in its queues now, with one for bm_task_alarm() and for each watch over devices
-	 * that were armed (bm_net_arm(), bm_block_arm()), while these are set on this core. */
+	 * that were armed (bm_net_arm() but for BM_NET_QUIET, bm_block_arm()), while these are set
+	 * on this core. */
 	uint32_t queued;
 };
 
@@ -142,6 +143,10 @@ __attribute__((noreturn)) static inline void bm_core_run(void)
  * @param function     the task; its argument is NULL.
  * @return 0; -BM_ENODEV if this machine has no timer that interrupts. The first call
  *         may take some milliseconds to find out.
+ *
+ * A deadline of 0 needs no timer (since version 8): without one the task is queued at
+ * once, each time, and takes turns with those that are queued already; -BM_EAGAIN if
+ * there is no room. So who has no timer can look at the clock again and again.
  */
 static inline int bm_task_alarm(uint64_t deadline_ns, bm_task_fn *function)
 {

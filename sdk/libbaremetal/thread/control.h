@@ -24,6 +24,8 @@ enum thread_state {
 
 struct key_value;
 
+#define READS_TOLD 4
+
 struct thread {
 	struct thread *self; /* fs:0, by the ABI */
 	struct lane *lane;   /* of the core that it runs on; NULL in a task before the first wait */
@@ -43,7 +45,13 @@ struct thread {
 	struct key_value *values; /* of keys; NULL until one is set */
 	struct _reent *reent;     /* NULL until used first; it lies at `memory_reent` */
 	uint32_t cancel_pending, cancel_disabled, detached, exiting;
-	uint32_t reads;            /* read-write locks that it holds for reading */
+	uint32_t serves;       /* the library's own: nobody waits for what it does by itself */
+	uint32_t reads;        /* read-write locks that it holds for reading, in all */
+	uint32_t reads_untold; /* of these, those that are not in the table */
+	struct {
+		const void *lock;
+		uint32_t count;    /* 0: free */
+	} reading[READS_TOLD];     /* read-write locks, each with how often; rwlock.c */
 	unsigned long signal_mask; /* its creator's at first */
 	char name[16];
 

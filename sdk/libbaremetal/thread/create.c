@@ -81,12 +81,14 @@ static struct thread *take_unused(uint32_t class)
 	return thread;
 }
 
+static unsigned long handle_of(const struct thread *thread, uint64_t generation)
+{
+	return (uintptr_t)thread >> HANDLE_SHIFT | generation << GENERATION_SHIFT;
+}
+
 static void set_handle(struct thread *thread)
 {
-	__atomic_store_n(&thread->handle,
-			 (uintptr_t)thread >> HANDLE_SHIFT | (uint64_t)thread->generation
-								 << GENERATION_SHIFT,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&thread->handle, handle_of(thread, thread->generation), __ATOMIC_RELEASE);
 }
 
 /* What may be left of the thread before. Field by field, for clearing a block of this size counts.
@@ -101,8 +103,10 @@ static void start_anew(struct thread *thread)
 	thread->values = NULL;
 	thread->reent = NULL;
 	thread->cancel_pending = thread->cancel_disabled = 0;
-	thread->detached = thread->exiting = 0;
-	thread->reads = 0;
+	thread->detached = thread->exiting = thread->serves = 0;
+	thread->reads = thread->reads_untold = 0;
+	for (int i = 0; i < READS_TOLD; i++)
+		thread->reading[i].count = 0;
 	thread->signal_mask = port_self()->signal_mask;
 	thread->name[0] = 0;
 }
@@ -215,6 +219,7 @@ bool thread_prepare_core(void)
 		if (!thread)
 			return false;
 		thread->state = THREAD_OF_CORE;
+		thread->handle = 0;
 		thread->lane = lane;
 		lane->core_thread = thread;
 	}
@@ -261,6 +266,19 @@ int pthread_create(pthread_t *handle, const pthread_attr_t *attributes, void *(*
 	return 0;
 }
 
+/* ---- The library's own ---- */
+
+void thread_serve(void)
+{
+	port_self()->serves = 1;
+}
+
+/* The program may end without it. Its creator says so, who is alive: so it is not the last one. */
+void thread_is_served(void)
+{
+	__atomic_fetch_add(&threads_serving, 1, __ATOMIC_RELAXED);
+}
+
 /* ---- The end ---- */
 
 _Noreturn void thread_exit(void *result)
@@ -278,7 +296,8 @@ _Noreturn void thread_exit(void *result)
 	}
 	keys_destroy(self);
 	self->result = result;
-	if (!__atomic_sub_fetch(&threads_alive, 1, __ATOMIC_ACQ_REL))
+	if (__atomic_sub_fetch(&threads_alive, 1, __ATOMIC_ACQ_REL) ==
+	    __atomic_load_n(&threads_serving, __ATOMIC_RELAXED))
 		exit(0); /* it was the last one */
 	if (self->reent && self->reent == self->memory_reent)
 		_reclaim_reent(self->reent);
@@ -406,9 +425,15 @@ int pthread_timedjoin_np(pthread_t handle, void **result, const struct timespec 
 	return join(handle, result, deadline);
 }
 
+/*
+ * Tasks that run directly on a core are none of the threads, and cannot be joined nor cancelled:
+ * they have their core's name, which no thread_of() finds, since generations begin with 1.
+ */
 pthread_t pthread_self(void)
 {
-	return port_self()->handle;
+	struct thread *self = port_self();
+
+	return self->handle ? self->handle : handle_of(self, 0);
 }
 
 int pthread_equal(pthread_t a, pthread_t b)

@@ -182,7 +182,7 @@ void thread_look_for_deadlock(void)
 {
 	uint64_t ended = count_ended();
 
-	if (__atomic_load_n(&threads_running, __ATOMIC_SEQ_CST) || !sleep_is_empty())
+	if (__atomic_load_n(&threads_running, __ATOMIC_SEQ_CST))
 		return;
 	if (tasks_may_come() || bm_task_submitted() - ended != 1)
 		thread_check_deadlock();
@@ -208,7 +208,8 @@ void thread_look_in_task(bool stuck)
 	}
 	if (++looks % TASK_LOOKS)
 		return;
-	if (!sleep_is_empty() || lanes[0].first || bm_core_info(0, &info) || info.queued)
+	if (__atomic_load_n(&threads_expecting, __ATOMIC_SEQ_CST) || lanes[0].first ||
+	    bm_core_info(0, &info) || info.queued)
 		since = 0;
 	else if (!since)
 		since = bm_time_monotonic();

@@ -40,6 +40,49 @@ static void change(pthread_rwlock_t *lock)
 	__atomic_fetch_add(&lock->__sequence, 1, __ATOMIC_SEQ_CST);
 }
 
+/* ---- Who reads: the lock has only their number, so each thread knows its own ---- */
+
+static uint32_t *reads_of(struct thread *self, const pthread_rwlock_t *lock)
+{
+	for (int i = 0; i < READS_TOLD; i++)
+		if (self->reading[i].count && self->reading[i].lock == lock)
+			return &self->reading[i].count;
+	return NULL;
+}
+
+static uint32_t *place_for_reads(struct thread *self, const pthread_rwlock_t *lock)
+{
+	for (int i = 0; i < READS_TOLD; i++)
+		if (!self->reading[i].count) {
+			self->reading[i].lock = lock;
+			return &self->reading[i].count;
+		}
+	return &self->reads_untold;
+}
+
+static void begin_to_read(struct thread *self, const pthread_rwlock_t *lock)
+{
+	uint32_t *count = reads_of(self, lock);
+
+	++*(count ? count : place_for_reads(self, lock));
+	self->reads++;
+}
+
+/* False: it does not read under this lock. Who reads under more locks than are told apart is
+ * believed. */
+static bool end_to_read(struct thread *self, const pthread_rwlock_t *lock)
+{
+	uint32_t *count = reads_of(self, lock);
+
+	if (!count)
+		count = &self->reads_untold;
+	if (!*count)
+		return false;
+	--*count;
+	self->reads--;
+	return true;
+}
+
 static int try_read(pthread_rwlock_t *lock, struct thread *self, const struct attempt *attempt)
 {
 	if (lock->__owner)
@@ -51,7 +94,7 @@ static int try_read(pthread_rwlock_t *lock, struct thread *self, const struct at
 	else if (lock->__writers_waiting && !self->reads)
 		return EBUSY;
 	lock->__readers++;
-	self->reads++;
+	begin_to_read(self, lock);
 	return 0;
 }
 
@@ -146,8 +189,8 @@ int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 	bool is_free;
 
 	close_off(lock);
-	/* Who reads is not in the lock: whoever reads under another one is believed. */
-	if (lock->__owner ? lock->__owner != (uintptr_t)self : !lock->__readers || !self->reads) {
+	if (lock->__owner ? lock->__owner != (uintptr_t)self
+			  : !lock->__readers || !end_to_read(self, lock)) {
 		open_up(lock);
 		return EPERM;
 	}
@@ -157,7 +200,6 @@ int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 		lock->__turn = lock->__readers_waiting;
 	} else {
 		lock->__readers--;
-		self->reads--;
 	}
 	is_free = !lock->__readers;
 	if (is_free)

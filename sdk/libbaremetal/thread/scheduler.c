@@ -10,7 +10,7 @@
 
 struct lane *lanes;
 uint32_t lane_count;
-uint32_t threads_running = 1, threads_alive = 1;
+uint32_t threads_running = 1, threads_expecting, threads_alive = 1, threads_serving;
 
 /* Before the program's own constructors, which may use threads. */
 __attribute__((constructor(102))) static void make_lanes(void)
@@ -98,7 +98,7 @@ static __attribute__((noinline)) void invite_otherwise(struct lane *lane)
 	__atomic_store_n(&uninvited, true, __ATOMIC_SEQ_CST);
 	if (!sleep_ring_now())
 		while (bm_task_submit(NULL, run_invited, lane) == -BM_EAGAIN)
-			bm_task_run_one(); /* without a timer there is no other way */
+			bm_task_run_one(); /* no timer, and no queue: there is no other way */
 }
 
 /* Tell the cores that this lane has a thread to run. One invitation a lane is enough. */

@@ -10,6 +10,7 @@
 static struct spin lock;
 static struct waiter *root;
 static uint64_t armed = BM_FOREVER; /* an alarm will come then, or before */
+static uint32_t is_queued;          /* without a timer: ring() is on its way as a task */
 static uint64_t check = BM_FOREVER; /* when to look for a deadlock; set without the lock */
 
 /* Join two heaps. */
@@ -78,14 +79,26 @@ static void take_out(struct waiter *waiter)
 
 static void ring(void *unused);
 
-/* Of two on one core the earlier stays. False: there is no timer. */
+/*
+ * Of two on one core the earlier stays. Without a timer that interrupts, ring() comes as a task at
+ * once, and looks again and again: one of them is enough. False: the queue is full.
+ */
 static bool set_alarm(uint64_t deadline)
 {
-	return !bm_thread_alarm(deadline, ring);
+	static uint32_t no_timer;
+
+	if (!__atomic_load_n(&no_timer, __ATOMIC_RELAXED)) {
+		if (!bm_thread_alarm(deadline, ring))
+			return true;
+		__atomic_store_n(&no_timer, 1, __ATOMIC_RELAXED);
+	}
+	if (__atomic_exchange_n(&is_queued, 1, __ATOMIC_SEQ_CST) || !bm_thread_alarm(0, ring))
+		return true;
+	__atomic_store_n(&is_queued, 0, __ATOMIC_SEQ_CST);
+	return false;
 }
 
-/* A core has one alarm for threads: it serves all deadlines. See to one for the earliest. Without a
- * timer that interrupts, a task looks again and again. */
+/* A core has one alarm for threads: it serves all deadlines. See to one for the earliest. */
 static void arm(void)
 {
 	uint64_t next = __atomic_load_n(&check, __ATOMIC_SEQ_CST);
@@ -95,7 +108,7 @@ static void arm(void)
 	if (next >= armed)
 		return;
 	armed = next;
-	if (!set_alarm(armed) && bm_task_submit(NULL, ring, NULL))
+	if (!set_alarm(armed))
 		armed = BM_FOREVER; /* the next sleeper tries once more */
 }
 
@@ -105,6 +118,7 @@ static void ring(void *unused)
 	struct woken woken;
 
 	(void)unused;
+	__atomic_store_n(&is_queued, 0, __ATOMIC_SEQ_CST);
 	woken_init(&woken);
 	spin_lock(&lock);
 	armed = BM_FOREVER;
@@ -143,7 +157,7 @@ void sleep_check_at(uint64_t deadline)
 	if (!__atomic_compare_exchange_n(&check, &none, deadline, false, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST))
 		return;
-	if (!set_alarm(deadline) && bm_task_submit(NULL, ring, NULL))
+	if (!set_alarm(deadline))
 		__atomic_store_n(&check, BM_FOREVER, __ATOMIC_SEQ_CST);
 }
 
@@ -164,14 +178,4 @@ void sleep_remove(struct waiter *waiter)
 	if (waiter->sleeping)
 		take_out(waiter);
 	spin_unlock(&lock);
-}
-
-bool sleep_is_empty(void)
-{
-	bool empty;
-
-	spin_lock(&lock);
-	empty = !root;
-	spin_unlock(&lock);
-	return empty;
 }

@@ -147,9 +147,15 @@ int thread_yield(void); /* 0 */
 /* Make core 0 ready to be left by main(). False: no memory. */
 bool thread_prepare_core(void);
 
-/* Threads that are neither waiting without a deadline nor ended. At 0, report.c looks closer. */
+/*
+ * Threads that have not ended, and do not wait for other threads or tasks alone: those that wait
+ * with a deadline, or for something outside of the program, are among them. At 0, report.c looks
+ * closer. Waits of a thread that serves never count: whoever wants what it does waits himself.
+ */
 extern uint32_t threads_running;
-extern uint32_t threads_alive; /* with main() */
+extern uint32_t threads_expecting; /* of these, those that wait for a time or for the outside */
+extern uint32_t threads_alive;     /* with main() */
+extern uint32_t threads_serving;   /* of these, the library's own */
 
 /* ---- wait.c ---- */
 
@@ -175,6 +181,7 @@ struct waiter {
 	bool timed_out; /* the deadline came before it was queued */
 	bool canceled;  /* and so did this */
 	bool starved;   /* woken once already, and came too late */
+	bool expecting; /* counted in threads_expecting */
 };
 
 /*
@@ -186,6 +193,13 @@ struct waiter {
  */
 enum wait_result thread_wait(const void *address, uint64_t expected, unsigned bytes,
 			     uint64_t deadline, bool cancelable);
+
+/* The same for something that comes from outside of the program. */
+enum wait_result thread_wait_outside(const void *address, uint64_t expected, unsigned bytes,
+				     uint64_t deadline, bool cancelable);
+
+/* From now on something may come from outside that any thread may wait for. */
+void thread_expect_always(void);
 
 /* The same for a mutex, that was waited for `rounds` times; `starved` is for who decides. */
 enum wait_result thread_wait_starved(const void *address, uint64_t expected, uint64_t deadline,
@@ -214,9 +228,9 @@ void thread_time_out(struct waiter *waiter, struct woken *woken);
 
 void sleep_add(struct waiter *waiter);    /* until waiter->deadline */
 void sleep_remove(struct waiter *waiter); /* if it is still there */
-bool sleep_is_empty(void);
-void sleep_check_at(uint64_t deadline); /* for thread_look_for_deadlock() */
-bool sleep_ring_now(void);              /* as soon as a task can be queued; false: no timer */
+void sleep_check_at(uint64_t deadline);   /* for thread_look_for_deadlock() */
+bool sleep_ring_now(
+    void); /* as soon as a task can be queued; false: it cannot, and there is no timer */
 
 /* ---- create.c ---- */
 
@@ -225,6 +239,10 @@ struct thread *thread_of(unsigned long handle);
 extern struct thread *threads_all;
 void thread_bury(struct thread *thread); /* it has left its stack for good */
 _Noreturn void thread_exit(void *result);
+
+/* For a thread of the library itself: in it, and in its creator. */
+void thread_serve(void);
+void thread_is_served(void);
 
 /* ---- owner.c ---- */
 

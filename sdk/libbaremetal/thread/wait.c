@@ -65,7 +65,7 @@ static void finish(struct bucket *bucket, struct waiter *waiter, enum wait_resul
 {
 	unlink(bucket, waiter);
 	waiter->result = result;
-	if (waiter->deadline == BM_FOREVER)
+	if (!waiter->expecting)
 		__atomic_fetch_add(&threads_running, 1, __ATOMIC_SEQ_CST);
 	woken_add(woken, waiter->thread);
 }
@@ -156,20 +156,20 @@ static void wait(struct waiter *waiter, uint64_t expected, unsigned bytes)
 	}
 	append(bucket, waiter);
 	self->wait_address = waiter->address;
-	if (waiter->deadline == BM_FOREVER &&
-	    !__atomic_sub_fetch(&threads_running, 1, __ATOMIC_SEQ_CST))
+	if (!waiter->expecting && !__atomic_sub_fetch(&threads_running, 1, __ATOMIC_SEQ_CST))
 		thread_check_deadlock();
 	thread_leave(self, &bucket->lock);
 	self->wait_address = NULL;
 }
 
+/* `blind`: what is left need not tell whether the wait will end. */
 static enum wait_result wait_in_task(struct thread *self, const void *address, uint64_t expected,
-				     unsigned bytes, uint64_t deadline, bool tasks)
+				     unsigned bytes, uint64_t deadline, bool tasks, bool blind)
 {
 	int error = errno;
 	bool any = thread_work(self, tasks);
 
-	if (deadline == BM_FOREVER && tasks)
+	if (deadline == BM_FOREVER && !blind)
 		thread_look_in_task(!any && read_word(address, bytes) == expected);
 	errno = error;
 	return deadline != BM_FOREVER && bm_time_monotonic() >= deadline ? WAIT_TIMED_OUT
@@ -178,36 +178,41 @@ static enum wait_result wait_in_task(struct thread *self, const void *address, u
 
 /* The rest is filled in where it is needed. */
 static void prepare(struct waiter *waiter, struct thread *self, const void *address,
-		    uint64_t deadline)
+		    uint64_t deadline, bool outside)
 {
 	waiter->address = address;
 	waiter->thread = self;
 	waiter->deadline = deadline;
 	waiter->queued = waiter->sleeping = false;
 	waiter->timed_out = waiter->canceled = waiter->starved = false;
+	waiter->expecting = (deadline != BM_FOREVER || outside) && !self->serves;
 }
 
 static enum wait_result wait_until(struct waiter *waiter, uint64_t expected, unsigned bytes)
 {
 	bool timed = waiter->deadline != BM_FOREVER;
 
+	if (waiter->expecting)
+		__atomic_fetch_add(&threads_expecting, 1, __ATOMIC_SEQ_CST);
 	if (timed)
 		sleep_add(waiter);
 	wait(waiter, expected, bytes);
 	if (timed)
 		sleep_remove(waiter);
+	if (waiter->expecting)
+		__atomic_fetch_sub(&threads_expecting, 1, __ATOMIC_SEQ_CST);
 	return waiter->result;
 }
 
-enum wait_result thread_wait(const void *address, uint64_t expected, unsigned bytes,
-			     uint64_t deadline, bool cancelable)
+static enum wait_result wait_here_or_outside(const void *address, uint64_t expected, unsigned bytes,
+					     uint64_t deadline, bool cancelable, bool outside)
 {
 	struct thread *self = port_self();
 	struct waiter waiter;
 
 	if (!thread_can_leave(self))
-		return wait_in_task(self, address, expected, bytes, deadline, true);
-	prepare(&waiter, self, address, deadline);
+		return wait_in_task(self, address, expected, bytes, deadline, true, outside);
+	prepare(&waiter, self, address, deadline, outside);
 	if (!cancelable)
 		return wait_until(&waiter, expected, bytes);
 	if (!begin_cancelable(self, &waiter))
@@ -215,6 +220,25 @@ enum wait_result thread_wait(const void *address, uint64_t expected, unsigned by
 	wait_until(&waiter, expected, bytes);
 	end_cancelable(self);
 	return waiter.result;
+}
+
+enum wait_result thread_wait(const void *address, uint64_t expected, unsigned bytes,
+			     uint64_t deadline, bool cancelable)
+{
+	return wait_here_or_outside(address, expected, bytes, deadline, cancelable, false);
+}
+
+enum wait_result thread_wait_outside(const void *address, uint64_t expected, unsigned bytes,
+				     uint64_t deadline, bool cancelable)
+{
+	return wait_here_or_outside(address, expected, bytes, deadline, cancelable, true);
+}
+
+/* As one more thread that waits for the outside. */
+void thread_expect_always(void)
+{
+	__atomic_fetch_add(&threads_expecting, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&threads_running, 1, __ATOMIC_SEQ_CST);
 }
 
 enum wait_result thread_wait_starved(const void *address, uint64_t expected, uint64_t deadline,
@@ -225,8 +249,8 @@ enum wait_result thread_wait_starved(const void *address, uint64_t expected, uin
 
 	if (!thread_can_leave(self))
 		return wait_in_task(self, address, expected, sizeof(uint64_t), deadline,
-				    rounds > ROUNDS);
-	prepare(&waiter, self, address, deadline);
+				    rounds > ROUNDS, rounds <= ROUNDS);
+	prepare(&waiter, self, address, deadline, false);
 	waiter.starved = starved;
 	return wait_until(&waiter, expected, sizeof(uint64_t));
 }

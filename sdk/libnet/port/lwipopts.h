@@ -130,7 +130,7 @@
 
 /* ---- Ours ---- */
 #ifndef LIBNET_BUILD /* internal functions have this prefix in the library */
-#define net_lock             __bm_net_lock
+#define net_lock_for_lwip    __bm_net_lock_for_lwip
 #define net_unlock           __bm_net_unlock
 #define net_checksum         __bm_net_checksum
 #define net_random           __bm_net_random
@@ -144,9 +144,9 @@
 #define LWIP_HOOK_TCP_ISN   net_initial_sequence
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, options, first, second, pbuf)                      \
 	((pcb)->state == LISTEN ? net_listener_input(pcb) : ERR_OK)
-#define LOCK_TCPIP_CORE()   net_lock()
+#define LOCK_TCPIP_CORE()   net_lock_for_lwip()
 #define UNLOCK_TCPIP_CORE() net_unlock()
-void net_lock(void);
+void net_lock_for_lwip(void);
 void net_unlock(void);
 
 #endif

@@ -68,6 +68,44 @@ static void test_threads(void)
 	CHECK(pthread_join(pthread_self(), NULL) == EDEADLK);
 }
 
+#define CORES_TOLD 64
+
+static pthread_t tasks[CORES_TOLD];
+
+/* A core's tasks are no thread, but hold locks as one, and have a name that nobody else has. */
+static void own_in_task(void *argument)
+{
+	pthread_mutex_t checked = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+	pthread_mutex_t recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+	pthread_t self = pthread_self();
+
+	*(pthread_t *)argument = self;
+	CHECK(self && pthread_equal(self, pthread_self()));
+	CHECK(pthread_detach(self) == ESRCH && pthread_cancel(self) == ESRCH);
+	CHECK(pthread_join(self, NULL) == ESRCH);
+	CHECK(!pthread_mutex_lock(&checked) && pthread_mutex_lock(&checked) == EDEADLK);
+	CHECK(!pthread_mutex_unlock(&checked) && pthread_mutex_unlock(&checked) == EPERM);
+	CHECK(!pthread_mutex_lock(&recursive) && !pthread_mutex_lock(&recursive));
+	CHECK(!pthread_mutex_unlock(&recursive) && !pthread_mutex_unlock(&recursive));
+	CHECK(pthread_mutex_unlock(&recursive) == EPERM);
+}
+
+static void test_selves_of_tasks(void)
+{
+	struct bm_task_group group = BM_TASK_GROUP_INIT;
+	uint32_t cores = bm_system_info()->cores;
+
+	usleep(1000); /* from here on main() is a thread as others */
+	cores = cores < CORES_TOLD ? cores : CORES_TOLD;
+	for (uint32_t i = 0; i < cores; i++)
+		CHECK(!bm_task_submit_to(i, &group, own_in_task, &tasks[i]));
+	sched_yield();
+	bm_task_wait(&group);
+	for (uint32_t i = 0; i < cores; i++)
+		for (uint32_t j = i + 1; j < cores; j++)
+			CHECK(!pthread_equal(tasks[i], tasks[j]));
+}
+
 static sem_t go;
 
 static void *wait_go(void *argument)
@@ -334,7 +372,29 @@ static void *unlock_anothers(void *argument)
 	CHECK(pthread_rwlock_unlock(&rwlock) == EPERM);
 	CHECK(!pthread_rwlock_rdlock(&own) && !pthread_rwlock_unlock(&own));
 	CHECK(pthread_rwlock_unlock(&rwlock) == EPERM);
+	/* Nor who holds another lock, as often as it likes. */
+	CHECK(!pthread_rwlock_rdlock(&own) && !pthread_rwlock_rdlock(&own));
+	CHECK(pthread_rwlock_unlock(&rwlock) == EPERM);
+	CHECK(!pthread_rwlock_rdlock(&rwlock) && !pthread_rwlock_unlock(&rwlock));
+	CHECK(pthread_rwlock_unlock(&rwlock) == EPERM);
+	CHECK(!pthread_rwlock_unlock(&own) && !pthread_rwlock_unlock(&own));
+	CHECK(pthread_rwlock_unlock(&own) == EPERM && pthread_rwlock_unlock(&rwlock) == EPERM);
 	return argument;
+}
+
+/* More locks than a thread tells apart, in any order, each twice. */
+static void test_many_read_locks(void)
+{
+	static pthread_rwlock_t locks[9];
+
+	for (int i = 0; i < 18; i++)
+		CHECK(!pthread_rwlock_rdlock(&locks[i * 2 % 9]));
+	for (int i = 0; i < 18; i++)
+		CHECK(!pthread_rwlock_unlock(&locks[i * 5 % 9]));
+	for (int i = 0; i < 9; i++) {
+		CHECK(pthread_rwlock_unlock(&locks[i]) == EPERM);
+		CHECK(!pthread_rwlock_wrlock(&locks[i]) && !pthread_rwlock_unlock(&locks[i]));
+	}
 }
 
 static void lock_in_task(void *argument)
@@ -383,6 +443,7 @@ static void test_rwlock(void)
 	CHECK(!pthread_rwlock_wrlock(&rwlock) && pthread_rwlock_wrlock(&rwlock) == EDEADLK);
 	CHECK(!pthread_rwlock_unlock(&rwlock) && !pthread_rwlock_destroy(&rwlock));
 	test_rwlock_in_tasks();
+	test_many_read_locks();
 }
 
 /* ---- Barriers, semaphores, once, spin locks ---- */
@@ -715,6 +776,7 @@ static void test_tasks(void)
 		CHECK(!pthread_join(threads[i], NULL));
 	CHECK(counter == 100);
 	test_stacks_of_tasks();
+	test_selves_of_tasks();
 }
 
 /* ---- Many, and sleep ---- */

@@ -21,19 +21,13 @@
 
 __thread struct worker *port_worker;
 struct lane *lanes;
-uint32_t lane_count = CORES, threads_running;
+uint32_t lane_count = CORES, threads_running, threads_expecting;
 struct thread *threads_all;
 static struct worker *workers;
-static bool alarm_is_set, sleeper;
+static bool alarm_is_set;
 static unsigned looks_again;
 
 static void go_on(void);
-
-bool sleep_is_empty(void)
-{
-	go_on();
-	return !sleeper;
-}
 
 void sleep_check_at(uint64_t deadline)
 {
@@ -204,7 +198,7 @@ static void look(void *unused)
 static void begin(void)
 {
 	threads_running = 0;
-	alarm_is_set = sleeper = ended_program = false;
+	alarm_is_set = ended_program = false;
 	looks_again = step_next = call = 0;
 	held = (struct task){0};
 	for (uint32_t i = 0; i < CORES; i++) {
