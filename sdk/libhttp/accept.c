@@ -160,7 +160,8 @@ static void turn_away(struct loop *loop, int descriptor)
 				   "Retry-After: 1\r\nConnection: close\r\n\r\n";
 
 	COUNT(loop->counters.refused, 1);
-	if (send(descriptor, text, sizeof(text) - 1, MSG_NOSIGNAL) >= 0)
+	if (!loop->server->options.tls &&
+	    send(descriptor, text, sizeof(text) - 1, MSG_NOSIGNAL) >= 0)
 		shutdown(descriptor, SHUT_WR);
 	close(descriptor);
 }
@@ -277,6 +278,11 @@ static bool accept_one(struct loop *loop)
 	connection->transport = &socket_transport;
 	connection->descriptor = descriptor;
 	connection->peer = peer;
+	if (server->options.tls && !connection_secure(connection, server->options.tls)) {
+		connection_free(server, connection);
+		turn_away(loop, descriptor);
+		return true;
+	}
 	give(loop, connection);
 	return true;
 }

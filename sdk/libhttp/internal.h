@@ -403,6 +403,11 @@ bool address_enter(struct bm_http_server *server, const struct peer *peer);
 void address_leave(struct bm_http_server *server, const struct peer *peer);
 extern const struct transport socket_transport;
 
+/* ---- tls.c ---- */
+
+/* Have it speak TLS. false: no memory. */
+bool connection_secure(struct connection *connection, struct bm_tls *tls);
+
 /* ---- connection.c ---- */
 
 /* It is the loop's now. */

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include <baremetal/error.h>
+#include <baremetal/tls.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -55,6 +56,7 @@ struct bm_http_options {
 	uint32_t write_ms;        /* for the next 16 KiB of a response to leave; 0: 30 s */
 	uint32_t cache_file;      /* bytes of the largest file kept in memory; 0: 1 MiB */
 	uint64_t cache;           /* bytes of all files kept in memory; 0: 32 MiB */
+	struct bm_tls *tls;       /* a server's: HTTPS; NULL: HTTP. Destroyed after the server only */
 };
 
 /** A request, as its handler sees it. All of it is the server's, and valid until that returns. */

@@ -268,6 +268,13 @@ static void test_memory(void)
 	      malloc_usable_size(memory) >= 1 << 20);
 	free(memory);
 	CHECK(malloc(0) != NULL || !errno);
+	struct mallinfo before = mallinfo();
+	memory = malloc(1 << 20);
+	struct mallinfo meanwhile = mallinfo();
+	free(memory);
+	CHECK(meanwhile.uordblks >= before.uordblks + (1 << 20) &&
+	      meanwhile.uordblks < before.uordblks + (1 << 20) + 4096 &&
+	      meanwhile.arena >= meanwhile.uordblks && mallinfo().uordblks == before.uordblks);
 	assert(1);
 }
 
