@@ -96,34 +96,52 @@ static bool canonical(uint64_t address)
 	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
 }
 
-/* Read a word of memory if it is there. */
+/* Read a word of memory if it is there. From LAYOUT_DEVICES on lie device registers, which must not
+ * be read. */
 static bool read_word(uint64_t address, uint64_t *value)
 {
 	uint64_t physical;
-	if (address % 8 != 0 || !canonical(address) || !page_lookup(address, &physical))
+	if (address % 8 != 0 || address >= LAYOUT_DEVICES || !page_lookup(address, &physical))
 		return false;
 	*value = *(const uint64_t *)address;
 	return true;
 }
 
-/* call: the address is behind a call, which may be its function's last instruction. */
-static void print_place(unsigned number, uint64_t address, bool call)
+/*
+ * What an address is: an instruction's; one behind a call, which may be its function's last
+ * instruction; or that only if it has a name, and not to be printed if not. The value is how far back
+ * the function is looked for.
+ */
+enum place { PLACE_EXACT, PLACE_CALL, PLACE_GUESS };
+
+/*
+ * PLACE_EXACT: returns where the function begins, 0 if that is not known. Else: 0 if nothing was
+ * printed.
+ */
+static uint64_t print_place(unsigned number, uint64_t address, enum place place)
 {
 	struct symbol symbol;
-	uint64_t app = address - symbols_app_base;
+	uint64_t inside = address - place;
+	bool named = symbols_find(inside, &symbol);
+	uint32_t end;
 
+	if (!named && place == PLACE_GUESS)
+		return 0;
 	print("  #%u %p ", number, (void *)address);
-	if (symbols_find(address - call, &symbol))
-		print("%.*s+0x%x ",
-		      symbol.name_length < NAME_MAX ? (int)symbol.name_length : NAME_MAX,
-		      symbol.name, symbol.offset + call);
-	if (app - call < symbols_app_size)
-		print("(app+0x%lx)\n", app);
+	if (named)
+		print("%.*s+0x%x ", NAME_MAX, symbol.name, symbol.offset + place);
+	if (inside - symbols_app_base < symbols_app_size)
+		print("(app+0x%lx)\n", address - symbols_app_base);
 	else if (address - (uint64_t)kernel_text_start <
 		 (uint64_t)(kernel_text_end - kernel_text_start))
 		print("(kernel)\n");
 	else
 		print("(neither kernel nor app)\n");
+	if (!named || place != PLACE_EXACT)
+		return place;
+	/* "work.cold", a part that gcc has put elsewhere, has the frame of the rest. */
+	__builtin_memcpy(&end, symbol.name + strlen(symbol.name) - sizeof end, sizeof end);
+	return end == ('c' | 'o' << 8 | 'l' << 16 | 'd' << 24) ? 0 : inside - symbol.offset;
 }
 
 /* Saved frame pointer and return address lie at `frame`; each caller's frame lies above. */
@@ -131,16 +149,38 @@ static void print_backtrace(unsigned number, uint64_t frame)
 {
 	uint64_t next, caller;
 	for (; number < FRAMES_MAX; number++) {
-		/* From there on lie device registers, which must not be read. */
-		if (frame >= LAYOUT_DEVICES || !read_word(frame, &next) ||
-		    !read_word(frame + 8, &caller) || caller == 0)
+		if (!read_word(frame, &next) || !read_word(frame + 8, &caller) || caller == 0)
 			return;
-		print_place(number, caller, true);
+		print_place(number, caller, PLACE_CALL);
 		if (next <= frame)
 			return;
 		frame = next;
 	}
 	print("  ...\n");
+}
+
+/*
+ * The caller is on top of the stack, and in no frame, after a jump to nowhere, and in a function that
+ * has made no frame up to there, by "mov %rsp, %rbp": gcc makes none in a leaf.
+ */
+static void print_calls(const struct exception_frame *frame)
+{
+	uint64_t rip = frame->rip, caller, physical;
+	uint64_t start = print_place(0, rip, PLACE_EXACT);
+	enum place top = start ? PLACE_GUESS : PLACE_EXACT; /* none */
+	unsigned number = 1;
+	uint32_t code;
+
+	for (uint64_t at = rip - 3; top && at >= start && page_lookup(at, &physical); at--) {
+		__builtin_memcpy(&code, (const void *)at, sizeof code);
+		if (code << 8 == 0xe5894800)
+			top = PLACE_EXACT;
+	}
+	if (frame->vector == VECTOR_PAGE && (frame->error & PAGE_ERROR_FETCH))
+		top = PLACE_CALL;
+	if (top && read_word(frame->rsp, &caller) && print_place(number, caller, top))
+		number++;
+	print_backtrace(number, frame->rbp);
 }
 
 /* ---- Why ---- */
@@ -166,14 +206,14 @@ static void explain_page_fault(const struct exception_frame *frame, uint64_t add
 {
 	const char *stack;
 	uint64_t error = frame->error;
-	bool fetch = (error & PAGE_ERROR_FETCH) || address == frame->rip;
+	bool fetch = error & PAGE_ERROR_FETCH;
 	const char *what = fetch ? "call" : error & PAGE_ERROR_WRITE ? "write" : "read";
 
 	if (error & PAGE_ERROR_RESERVED)
 		print("broken page table entry for %p\n", (void *)address);
 	else if (error & PAGE_ERROR_PRESENT)
 		print("%s at %p\n",
-		      fetch                      ? "execution of data (not executable)"
+		      fetch                      ? "execution of data"
 		      : error & PAGE_ERROR_WRITE ? "write to read-only memory"
 						 : "read of protected memory",
 		      (void *)address);
@@ -188,17 +228,19 @@ static void explain_page_fault(const struct exception_frame *frame, uint64_t add
 		print("%s at an unmapped address, %p\n", what, (void *)address);
 }
 
-/* In print order, each with its place in struct exception_frame. */
-#define PLACE(name)                                                                                \
+/* In print order, equally wide, each with its place in struct exception_frame. */
+#define PLACE(register, name)                                                                      \
 	{                                                                                          \
-#name, __builtin_offsetof(struct exception_frame, name) / sizeof(uint64_t)         \
+		name, __builtin_offsetof(struct exception_frame, register) / sizeof(uint64_t)      \
 	}
 static const struct {
 	char name[4];
 	uint8_t place;
-} registers[] = {PLACE(rip), PLACE(rsp), PLACE(rbp), PLACE(rax), PLACE(rbx), PLACE(rcx),
-		 PLACE(rdx), PLACE(rsi), PLACE(rdi), PLACE(r8),  PLACE(r9),  PLACE(r10),
-		 PLACE(r11), PLACE(r12), PLACE(r13), PLACE(r14), PLACE(r15)};
+} registers[] = {PLACE(rip, "rip"), PLACE(rsp, "rsp"), PLACE(rbp, "rbp"), PLACE(rax, "rax"),
+		 PLACE(rbx, "rbx"), PLACE(rcx, "rcx"), PLACE(rdx, "rdx"), PLACE(rsi, "rsi"),
+		 PLACE(rdi, "rdi"), PLACE(r8, "r8 "),  PLACE(r9, "r9 "),  PLACE(r10, "r10"),
+		 PLACE(r11, "r11"), PLACE(r12, "r12"), PLACE(r13, "r13"), PLACE(r14, "r14"),
+		 PLACE(r15, "r15")};
 #define REGISTER_COUNT (sizeof registers / sizeof registers[0])
 
 static void explain_protection(const struct exception_frame *frame)
@@ -222,7 +264,7 @@ static void explain(const struct exception_frame *frame, uint64_t fault_address)
 	static const char reasons[] =
 	    "divide by zero or overflow\0debug trap\0non-maskable interrupt\0breakpoint\0\0\0"
 	    "invalid instruction\0\0double fault\0\0\0\0"
-	    "stack access at a non-canonical address or through a wild pointer\0\0\0\0x87 floating-point error\0"
+	    "stack access through a wild pointer\0\0\0\0x87 floating-point error\0"
 	    "misaligned access\0machine check (hardware error)\0vector floating-point error\0";
 	const char *reason = reasons;
 
@@ -252,7 +294,7 @@ void panic_on_crash(void (*hook)(void))
 void panic_backtrace(const void *place, const void *frame)
 {
 	if (place)
-		print_place(0, (uint64_t)place, false);
+		print_place(0, (uint64_t)place, PLACE_EXACT);
 	print_backtrace(place != NULL, (uint64_t)frame);
 }
 
@@ -273,10 +315,8 @@ static void print_others(void)
 			continue;
 		}
 		print("core %u%s\n", i, core->stopped ? ":" : " did not stop");
-		if (core->stopped) {
-			print_place(0, core->stopped->rip, false);
-			print_backtrace(1, core->stopped->rbp);
-		}
+		if (core->stopped)
+			print_calls(core->stopped);
 	}
 	if (idle)
 		print("%u other cores asleep\n", idle);
@@ -288,7 +328,7 @@ static void print_others(void)
 
 void panic_exception(const struct exception_frame *frame)
 {
-	uint64_t fault_address, caller;
+	uint64_t fault_address;
 	const uint64_t *values = (const uint64_t *)frame;
 
 	__asm__ volatile("mov %%cr2, %0" : "=r"(fault_address));
@@ -296,17 +336,11 @@ void panic_exception(const struct exception_frame *frame)
 	print("\ncrash: ");
 	explain(frame, fault_address);
 	for (unsigned i = 0; i < REGISTER_COUNT; i++)
-		print("%s%s %016lx%s", registers[i].name, registers[i].name[2] ? "" : " ",
-		      values[registers[i].place], i % 3 == 2 ? "\n" : "  ");
+		print("%s %016lx%s", registers[i].name, values[registers[i].place],
+		      i % 3 == 2 ? "\n" : "  ");
 	print("cr2 %016lx\nflags %lx  vector %lu  error %lx\nbacktrace:\n", fault_address,
 	      frame->rflags, frame->vector, frame->error);
-	print_place(0, frame->rip, false);
-	/* After a jump to nowhere the caller is on top of the stack, not yet in a frame. */
-	bool lost = frame->vector == VECTOR_PAGE && fault_address == frame->rip &&
-		    frame->rsp < LAYOUT_DEVICES && read_word(frame->rsp, &caller);
-	if (lost)
-		print_place(1, caller, true);
-	print_backtrace(1 + lost, frame->rbp);
+	print_calls(frame);
 	print_others();
 	power_end(POWER_CRASH, 0);
 }

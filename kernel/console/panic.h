@@ -40,10 +40,9 @@ __attribute__((format(printf, 1, 2))) _Noreturn void refuse(const char *format, 
  */
 void symbols_init(const void *module, uint64_t size, uint64_t app_base, uint64_t app_size);
 
-/* Name the function around an address: "main+0x12", or false. *name is not terminated. */
+/* Name the function around an address: "main+0x12", or false. */
 struct symbol {
 	const char *name;
-	uint32_t name_length;
 	uint32_t offset; /* bytes from the function's start */
 };
 int symbols_find(uint64_t address, struct symbol *symbol);

@@ -22,24 +22,26 @@ static const struct symbols_entry *entries(void)
 void symbols_init(const void *module, uint64_t size, uint64_t app_base, uint64_t app_size)
 {
 	const struct symbols_header *given = module;
+	const char *bytes = module;
 	uint64_t left = size - sizeof *given;
 
 	symbols_app_base = app_base;
 	symbols_app_size = app_size;
-	header = NULL;
 	if (!module)
-		return;
+		goto set;
 	if ((uintptr_t)module % _Alignof(struct symbols_header) != 0 || size < sizeof *given ||
-	    memcmp(given->magic, SYMBOLS_MAGIC, sizeof given->magic) != 0 || given->reserved != 0) {
-		log_warning("symbols: not a table of this version; backtraces will lack names");
-		return;
-	}
+	    memcmp(given->magic, SYMBOLS_MAGIC, sizeof given->magic) != 0 || given->reserved != 0)
+		goto bad;
 	uint64_t tables =
 	    ((uint64_t)given->kernel_count + given->app_count) * sizeof(struct symbols_entry);
-	if (tables > left || given->names_size > left - tables) {
-		log_warning("symbols: cut short; backtraces will lack names");
-		return;
-	}
+	if (tables > left || given->names_size > left - tables ||
+	    bytes[sizeof *given + tables + given->names_size - 1]) /* where the last name ends */
+		goto bad;
+	goto set;
+bad:
+	log_warning("symbols: cut short, or of another version; no names in backtraces");
+	given = NULL;
+set:
 	header = given;
 }
 
@@ -72,9 +74,5 @@ int symbols_find(uint64_t address, struct symbol *symbol)
 		return 0;
 	symbol->name = names + entry->name;
 	symbol->offset = offset;
-	symbol->name_length = 0;
-	while (symbol->name_length < header->names_size - entry->name &&
-	       symbol->name[symbol->name_length])
-		symbol->name_length++;
 	return 1;
 }

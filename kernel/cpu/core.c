@@ -324,8 +324,9 @@ bool core_is_stopping(void)
 	return __atomic_load_n(&stopping, __ATOMIC_SEQ_CST);
 }
 
-/* By NMI, which nothing masks; then wait a moment, in ticks, for the clock may be what crashed. */
-void core_stop_others(void)
+/* By NMI, which nothing masks; then wait a moment, in ticks, for the clock may be what crashed. Not
+ * inlined: as many cores' code, which it is, ./bench kernel-size leaves it out. */
+__attribute__((noinline)) void core_stop_others(void)
 {
 	uint32_t self = core_self()->index;
 	__atomic_store_n(&stopping, true, __ATOMIC_SEQ_CST);

@@ -4,6 +4,7 @@
  * report's words and its backtrace can be checked.
  */
 #include <baremetal/system.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,55 @@ __attribute__((noinline)) static void huge_frame(void)
 	top[0] = 0;
 }
 
+/*
+ * From -O1 on gcc makes no frame for leaf(). It is entered from middle(), which has one; through a
+ * pointer; and as the last call of last(), which then has none any more.
+ */
+__attribute__((noinline)) static int leaf(volatile int *at)
+{
+	return *at;
+}
+
+static int (*volatile pointer)(volatile int *) = leaf;
+
+__attribute__((noinline)) static int middle(volatile int *at)
+{
+	return leaf(at) + 1;
+}
+
+__attribute__((noinline)) static int through(volatile int *at)
+{
+	return pointer(at) + 1;
+}
+
+__attribute__((noinline)) static int last(volatile int *at)
+{
+	return leaf(at);
+}
+
+/*
+ * With a frame, and on top of the stack an address that an earlier call may have left there: not a
+ * caller. A function's part of its own, made as gcc makes it for what is seldom run, has that
+ * frame.
+ */
+__asm__(".pushsection .text.unlikely, \"ax\"\n"
+	".type framed.cold, @function\n"
+	"framed.cold:\n"
+	"	mov 0, %eax\n"
+	"	ud2\n"
+	".size framed.cold, . - framed.cold\n"
+	".popsection");
+
+__attribute__((noinline)) static void framed(bool cold)
+{
+	volatile char *frame = __builtin_frame_address(0); /* makes one */
+	__asm__ volatile("push %0\n\ttest %1, %1\n\tjnz framed.cold\n\tmov 0, %%eax\n\tpop %0"
+			 :
+			 : "r"((uintptr_t)recurse + 8), "r"((int)cold)
+			 : "eax", "memory");
+	frame[0] = 0;
+}
+
 __attribute__((noinline)) static int provoke(const char *how)
 {
 	if (!strcmp(how, "null-read"))
@@ -53,6 +103,14 @@ __attribute__((noinline)) static int provoke(const char *how)
 		*(volatile int *)zero = 1;
 	if (!strcmp(how, "null-call"))
 		((void (*)(void))zero)();
+	if (!strcmp(how, "leaf"))
+		return middle((volatile int *)zero) + 1;
+	if (!strcmp(how, "leaf-by-pointer"))
+		return through((volatile int *)zero) + 1;
+	if (!strcmp(how, "leaf-at-the-end"))
+		return last((volatile int *)zero) + 1;
+	if (!strcmp(how, "framed") || !strcmp(how, "framed-cold"))
+		framed(!strcmp(how, "framed-cold"));
 	if (!strcmp(how, "wild-read"))
 		return *(volatile int *)(zero + 0x123456789000);
 	if (!strcmp(how, "wild-call"))

@@ -35,8 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					      (uint64_t)value << 32};
 		for (size_t k = 0; k < 4; k++)
 			if (symbols_find(addresses[k], &symbol))
-				for (uint32_t c = 0; c < symbol.name_length; c++)
-					sum += symbol.name[c];
+				sum += strlen(symbol.name);
 	}
 	free(module);
 	return 0;

@@ -34,8 +34,8 @@ static const struct {
 static bool named(uint64_t address, const char *name, uint32_t offset)
 {
 	struct symbol symbol;
-	return symbols_find(address, &symbol) && symbol.name_length == strlen(name) &&
-	       memcmp(symbol.name, name, symbol.name_length) == 0 && symbol.offset == offset;
+	return symbols_find(address, &symbol) && !strcmp(symbol.name, name) &&
+	       symbol.offset == offset;
 }
 
 int main(void)
@@ -83,12 +83,12 @@ int main(void)
 		CHECK(warnings == 1 && !symbols_find(0x100100, &symbol));
 	}
 
-	/* A last name without its zero ends with the table. */
+	/* A last name without its zero. */
 	memcpy(module, &good, GOOD_SIZE);
-	memset(module + GOOD_SIZE - 1, 'k', 1);
 	((struct symbols_header *)module)->names_size = 22;
+	warnings = 0;
 	symbols_init(module, GOOD_SIZE - 1, BASE, SIZE);
-	CHECK(named(BASE + 0x200, "work", 0));
+	CHECK(warnings == 1 && !symbols_find(BASE + 0x200, &symbol));
 	free(module);
 	return failures != 0;
 }
