@@ -175,6 +175,7 @@ const struct bm_api api_table = {
     .net_notify = net_notify,
     .net_fault = net_fault,
     .task_submitted = task_submitted,
+    .task_notify = task_notify,
     .thread_alarm = timer_thread_alarm,
     .block_wait_alone = block_wait_alone,
 };

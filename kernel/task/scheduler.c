@@ -19,6 +19,7 @@
 #define GROUP_TASKS(state)  ((uint32_t)(state))
 #define GROUP_WAITER(state) ((uint32_t)((state) >> 32))
 #define GROUP_WAITER_ONE    (1ul << 32)
+#define GROUP_NOTIFIES      (1u << 31) /* for a waiter: no core, but task_notify()'s function */
 
 static struct worker *workers[CORES_MAX];
 static struct inbox shared;                /* what no core's own queue may take: from interrupts */
@@ -132,6 +133,8 @@ static void group_add(struct bm_task_group *group)
 		__atomic_fetch_add(&group->state, 1, __ATOMIC_RELAXED);
 }
 
+static void (*group_ended)(struct bm_task_group *);
+
 void task_group_done(struct bm_task_group *group)
 {
 	if (!group)
@@ -139,6 +142,10 @@ void task_group_done(struct bm_task_group *group)
 	uint64_t old = __atomic_fetch_sub(&group->state, 1, __ATOMIC_ACQ_REL);
 	if (GROUP_TASKS(old) != 1 || !GROUP_WAITER(old))
 		return;
+	if (GROUP_WAITER(old) == GROUP_NOTIFIES) {
+		__atomic_load_n(&group_ended, __ATOMIC_ACQUIRE)(group);
+		return;
+	}
 	struct worker *waiter = workers[GROUP_WAITER(old) - 1];
 	if (!wake(waiter, WORKER_IDLE))
 		wake(waiter, WORKER_DOZES);
@@ -352,6 +359,18 @@ void task_wait(struct bm_task_group *group)
 		port_misuse("two waits for one task group at the same time");
 	work(self, group, NULL);
 	__atomic_fetch_sub(&group->state, mine, __ATOMIC_SEQ_CST);
+}
+
+void task_notify(struct bm_task_group *group, void (*ended)(struct bm_task_group *))
+{
+	uint64_t mine = GROUP_NOTIFIES * GROUP_WAITER_ONE;
+	if (!ended) {
+		__atomic_fetch_sub(&group->state, mine, __ATOMIC_SEQ_CST);
+		return;
+	}
+	__atomic_store_n(&group_ended, ended, __ATOMIC_RELEASE);
+	if (GROUP_WAITER(__atomic_fetch_add(&group->state, mine, __ATOMIC_SEQ_CST)))
+		port_misuse("two waits for one task group at the same time");
 }
 
 /* ---- Sleep that runs no tasks ---- */

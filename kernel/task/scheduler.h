@@ -82,6 +82,8 @@ void task_group_done(struct bm_task_group *group);
 
 int task_run_one(void);
 void task_wait(struct bm_task_group *group);
+/* bm_task_notify(): of the API's table, for a thread library. */
+void task_notify(struct bm_task_group *group, void (*ended)(struct bm_task_group *));
 
 /*
  * For a core that waits and must run no task meanwhile. It is about to doze; then it looks whether

@@ -150,6 +150,9 @@ struct bm_api {
 
 	/* <baremetal/block.h>; since version 7 */
 	int (*block_wait_alone)(uint32_t device, struct bm_block_request *request);
+
+	/* <baremetal/task.h>; since version 8 */
+	void (*task_notify)(struct bm_task_group *group, void (*ended)(struct bm_task_group *));
 };
 
 /*

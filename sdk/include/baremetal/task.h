@@ -102,15 +102,38 @@ static inline void bm_task_submit_wait(struct bm_task_group *group, bm_task_fn *
 			;
 }
 
+/** What bm_task_wait() calls where a program is linked with the thread library; NULL elsewhere. */
+void __bm_task_wait(struct bm_task_group *group) __attribute__((weak));
+
 /**
  * Wait until all tasks of a group are done. Meanwhile this core runs queued
- * tasks, of this group or of others; it sleeps when there are none.
+ * tasks, of this group or of others; it sleeps when there are none. A thread
+ * (<pthread.h>; main() is one) leaves the core to them and to other threads; a task
+ * keeps it, and they run above it.
  * One waiter a group at a time: a second one ends the program with a report.
  */
 static inline void bm_task_wait(struct bm_task_group *group)
 {
-	if (__atomic_load_n(&group->state, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&group->state, __ATOMIC_ACQUIRE))
+		return;
+	if (__bm_task_wait)
+		__bm_task_wait(group);
+	else
 		bm_api->task_wait(group);
+}
+
+/**
+ * Wait for a group without a core, as bm_task_wait() of the thread library does.
+ *
+ * @param group  without another waiter; else the program ends with a report.
+ * @param ended  called on the core where the group's last task ends, each time that one does. It
+ *               must not touch the group, which the waiter may have left by then. One function
+ *               serves all groups: the last one that was given. NULL: the wait is over.
+ */
+static inline void bm_task_notify(struct bm_task_group *group,
+				  void (*ended)(struct bm_task_group *group))
+{
+	bm_api->task_notify(group, ended);
 }
 
 /**

@@ -23,6 +23,9 @@ __attribute__((constructor(102))) static void make_lanes(void)
 		lanes[i] = (struct lane){
 		    .index = i, .patience = PATIENCE, .depth = NO_RUNNER, .end = &lanes[i].first};
 	thread_malloc_start();
+	/* Now, and not when main() first waits: it may wait for the lock of malloc() itself. Without
+	 * memory that is tried again. */
+	thread_prepare_core();
 }
 
 __attribute__((noinline)) struct lane *thread_find_lane(struct thread *self)
@@ -255,11 +258,15 @@ static bool run_threads(struct thread *self, struct lane *lane, bool for_ever)
 		bury_ended(lane);
 		if (!lane->patience) {
 			lane->patience = PATIENCE;
+			/* A task below waits: it shall see whether it still has to. */
+			if (lane->depth > 1)
+				break;
 			poll(lane);
 		}
 	} while (for_ever);
+	bool left_some = !is_empty(lane);
 	end(lane, &before);
-	if (!for_ever && !is_empty(lane))
+	if (left_some)
 		invite(lane); /* left to others */
 	return any;
 }

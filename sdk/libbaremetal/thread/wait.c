@@ -267,6 +267,32 @@ void thread_time_out(struct waiter *waiter, struct woken *woken)
 	spin_unlock(&bucket->lock);
 }
 
+/* ---- Waiting for tasks ---- */
+
+static void group_ended(struct bm_task_group *group)
+{
+	thread_wake(&group->state, WAKE_ALL);
+}
+
+/*
+ * A thread that kept its core while it waits could stand above the very task it waits for: a task
+ * that waits for a lock runs threads meanwhile.
+ */
+void __bm_task_wait(struct bm_task_group *group)
+{
+	uint64_t state;
+
+	if (!thread_can_leave(port_self())) {
+		bm_api->task_wait(group);
+		return;
+	}
+	bm_task_notify(group, group_ended);
+	/* The lower half counts the tasks. */
+	while ((uint32_t)(state = __atomic_load_n(&group->state, __ATOMIC_SEQ_CST)))
+		thread_wait(&group->state, state, sizeof(state), BM_FOREVER, false);
+	bm_task_notify(group, NULL);
+}
+
 /* ---- Waking ---- */
 
 static bool nobody_waits(const struct bucket *bucket)

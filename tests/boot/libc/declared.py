@@ -21,6 +21,7 @@ MISSING = {
 }
 # lwIP's own headers: not each compiles alone, and some declare what its options leave out.
 LWIP = ("lwip/", "netif/", "arch/", "lwipopts.h", "net_hooks.h")
+MBEDTLS = ("mbedtls/",)  # these declare what its configuration leaves out, too
 OPTIONAL = re.compile(r"^(_\w+_r|__\w+|_\w+)$")  # names of the library's own
 
 
@@ -29,7 +30,7 @@ def main():
     include, library = stage / "sysroot/usr/include", stage / "sysroot/usr/lib"
     skip = {"newlib.h", "_newlib_version.h", "_syslist.h", "regdef.h", "threads.h", "complex.h"}
     names = [str(p.relative_to(include)) for p in sorted(include.rglob("*.h"))]
-    names = [n for n in names if n not in skip and not n.startswith(("machine/", "bits/", "ssp/", *LWIP))
+    names = [n for n in names if n not in skip and not n.startswith(("machine/", "bits/", "ssp/", *LWIP, *MBEDTLS))
              and not re.match(r"sys/_|sys/(custom_file|iconvnls)", n)]
     declared, broken = {}, []
     with tempfile.TemporaryDirectory() as work:

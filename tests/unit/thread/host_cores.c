@@ -302,6 +302,7 @@ static const struct bm_api api = {
     .task_submit_to = task_submit_to,
     .task_run_one = task_run_one,
     .task_wait = task_wait,
+    .task_notify = task_notify,
     .core_current = core_current,
     .core_info = core_info,
     .core_run = core_run,
