@@ -4,6 +4,12 @@
 # Completion of the baremetal command for bash. The options of each command are read from its own
 # --help, so that they cannot go stale.
 
+# The options that a --help describes, not those of which its texts speak: those at the begin of a line of the list.
+_baremetal_options()
+{
+	sed -nE 's/^  (-.*)/\1/p' | sed -E 's/  .*//' | grep -oE '(^|, )--?[a-zA-Z][a-z-]*' | grep -oE -- '-.*'
+}
+
 _baremetal()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev='' command='' word i
@@ -35,13 +41,11 @@ _baremetal()
 		if [ "$command" = disk ] && [ "$prev" = disk ] && [[ $cur != -* ]]; then
 			word=create
 		elif [ "$command" = disk ] && [ "$prev" != disk ] && [[ $cur == -* ]]; then
-			word=$("${COMP_WORDS[0]}" disk create --help 2>/dev/null |
-				grep -oE '(^|[^[:alnum:]-])--?[a-z][a-z-]*' | grep -oE -- '--?[a-z][a-z-]*$')
+			word=$("${COMP_WORDS[0]}" disk create --help 2>/dev/null | _baremetal_options)
 		elif [ -z "$command" ] && [[ $cur != -* ]]; then
 			word=$("${COMP_WORDS[0]}" --help 2>/dev/null | sed -n 's/^    \([a-z]*\) .*/\1/p')
 		elif [[ $cur == -* ]]; then
-			word=$("${COMP_WORDS[0]}" ${command:+"$command"} --help 2>/dev/null |
-				grep -oE '(^|[^[:alnum:]-])--?[a-z][a-z-]*' | grep -oE -- '--?[a-z][a-z-]*$')
+			word=$("${COMP_WORDS[0]}" ${command:+"$command"} --help 2>/dev/null | _baremetal_options)
 		elif [[ $command =~ ^(image|disk|run|debug|info)$ || $prev == -o || $prev == --kernel || $prev == --disk || $prev == --pcap ]]; then
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -7,6 +7,7 @@
  *     status N        end with status N
  *     net             be 10.0.2.15: ask for the gateway, then send one UDP datagram back
  *     crash | loop | triple | reboot | echo (copy one line from input to output)
+ *     talk | silent   print a line; then for ever, or loop
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -103,7 +104,11 @@ int main(int argc, char **argv)
 		return net();
 	if (!strcmp(what, "crash"))
 		*(volatile int *)(uintptr_t)(4 * argc) = 1; /* page 0 */
-	if (!strcmp(what, "loop"))
+	if (!strcmp(what, "talk") || !strcmp(what, "silent"))
+		do
+			puts("a line");
+		while (!strcmp(what, "talk"));
+	if (!strcmp(what, "loop") || !strcmp(what, "silent"))
 		for (;;)
 			__asm__ volatile("pause");
 	if (!strcmp(what, "reboot"))

@@ -31,6 +31,14 @@ class Disks(support.Case):
         self.assertEqual(self.files(image), {"one": 1, "two": 2})
         self.assertLess(os.stat(image).st_blocks * 512, MIB)
         self.problem(tool("disk", "create", "64M", image), "exists")
+        # Complaints name the disk, not the file that it is made in.
+        self.write("much/data", os.urandom(40 * MIB))
+        for words, what in ((["1"], r"new\\n\.img: the disk is too small"),
+                            (["32M", "--from", self.path("much")], "data: there is no room for it")):
+            name = self.path("new\n.img")
+            done = self.problem(tool("disk", "create", *words, name), "^baremetal: .*" + what)
+            self.assertNotIn(".baremetal-", done.err)
+            self.assertFalse(os.path.exists(name))
         self.assertEqual(self.files(image), {"one": 1, "two": 2})
         self.good(tool("disk", "create", "-q", "-f", "32M", image))
         self.assertEqual(os.path.getsize(image), 32 * MIB)

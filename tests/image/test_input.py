@@ -69,10 +69,22 @@ class Applications(support.Case):
             self.problem(tool("image", "-f", "elf", "-o", self.path("x"), path),
                          "is a kernel or an image")
         image = self.image("elf")
-        self.problem(tool("image", "-f", "elf", "-o", self.path("x"), "--kernel", image,
-                          part("GUEST")), "holds a bundle already")
-        self.problem(tool("image", "-f", "elf", "-o", self.path("x"), "--kernel", "/bin/true",
-                          part("GUEST")), "no place for a bundle")
+        for form in ("elf", "iso", "disk"):
+            make = ("image", "-f", form, "-o", self.path("x"))
+            self.problem(tool(*make, "--kernel", image, part("GUEST")), "holds a bundle already")
+            for kernel in ("/bin/true", part("HELLO")):
+                self.problem(tool(*make, "--kernel", kernel, part("GUEST")), "not a kernel of this SDK")
+            self.problem(tool(*make, part("GUEST"), env={"BAREMETAL_KERNEL": "/bin/true"}), "not a kernel of this SDK")
+            self.assertFalse(os.path.exists(self.path("x")))
+
+    def test_too_large(self):
+        """Nothing beyond 3 GiB can be loaded: by no form, and it is told before it is read."""
+        self.write("root/small")
+        with open(self.write("root/large"), "wb") as file:
+            file.truncate(5 << 30)
+        for form in ("elf", "iso", "disk"):
+            self.problem(tool("image", "-f", form, "-o", self.path("x"), "--root", self.path("root"), part("GUEST"),
+                              seconds=30), "too large: an image must fit below 3 GiB")
 
     def test_random_damage(self):
         """Whatever the bytes, there is an image or a sentence, never a traceback."""
@@ -147,10 +159,28 @@ class Words(support.Case):
             done = tool(*arguments)
             self.assertEqual(done.status, 2, str(done))
             self.assertIn("usage:", done.err)
+        # An option that a command does not have is told with that command's usage.
+        for arguments in (["run", "-x"], ["disk", "create", "-x", "1M", "x"], ["image", "--elf"], ["run", "a", "b"]):
+            done = self.good(tool(*arguments), 2)
+            command = " ".join(arguments[:2] if arguments[0] == "disk" else arguments[:1])
+            self.assertTrue(done.err.startswith(f"usage: baremetal {command} "), str(done))
+            self.assertIn(f"baremetal {command}: error: unrecognized arguments: ", done.err)
+        self.assertTrue(tool("-x", "run").err.startswith("usage: baremetal [-h]"))
         self.problem(tool("run", "--memory", "much", part("GUEST")), "--memory", status=2)
         self.problem(tool("image", "-f", "elf", "--bios-only", part("GUEST")), "no boot loader", status=2)
         self.problem(tool("run", "--uefi", self.image("elf")), "UEFI", status=2)
         self.problem(tool("run", "--root", self.folder, self.image("elf")), "already", status=2)
+
+    def test_empty_words(self):
+        for arguments, what in ((["run", ""], "IMAGE|APP|PROJECT"), (["run", "--root", "", part("GUEST")], "--root"),
+                                (["image", ""], "APP|PROJECT"), (["image", "--kernel", "", part("GUEST")], "--kernel"),
+                                (["build", "-C", ""], "-C"), (["info", ""], "FILE")):
+            done = self.good(tool(*arguments), 2)
+            self.assertIn(f"argument {what}: the name is empty", done.err)
+        self.problem(tool("run", "--memory", "", part("GUEST")), "--memory: an empty word is not an amount", status=2)
+        self.problem(tool("run", "--net", "", part("GUEST")), "--net: there is no network without a name", status=2)
+        self.problem(tool("run", "--disk", "", part("GUEST")), "--disk: the name is empty", status=125)
+        self.problem(tool("image", "-f", "disk", "--data", "", part("GUEST")), "--data: an empty word is not a size")
 
     def test_output_names(self):
         self.problem(tool("image", "-o", "", part("GUEST")), "-o: the name is empty", status=2)

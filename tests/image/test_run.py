@@ -67,6 +67,55 @@ class Ends(support.Case):
                 self.good(boot("--machine", machine, "--memory", f"{kib}K", image))
         self.problem(boot("--memory", "1000K", part("GUEST")), "too little", status=2)
 
+    def test_room_for_the_firmware(self):
+        """On q35 and pc the firmware needs the memory's end: no image lies there, and all of it arrives."""
+        self.write("files/lines", b"\n" * (3 << 20))  # a byte that is changed is a line less
+        image = self.image("elf", part("WORDCOUNT"), "--root", self.path("files"))
+        devices = ["--net", "user", "--nic", "e1000"]
+        for machine in ("q35", "pc"):
+            for more in ([], devices):
+                start = ["--machine", machine, *more, "--memory"]
+                done = self.problem(boot(*start, "4900K", image), f"the image and the firmware of {machine} need",
+                                    status=2)
+                least = int(re.search(r"(?m)^  fix: give (\d+)K ", done.err)[1])
+                self.problem(boot(*start, f"{least - 4}K", image), "is too little", status=2)
+                done = self.good(boot(*start, f"{least}K", image))
+                self.assertEqual(support.counts(done.out)[0], {"/lines": (3 << 20, 0, 3 << 20)})
+        self.good(boot("--machine", "q35", "--memory", "2M", part("HELLO")))
+
+    def piped(self, reader, what):
+        """(status of the tool, seconds) when its output goes to a shell's command."""
+        started = time.monotonic()
+        script = 'set -o pipefail; "$@" | ' + reader
+        done = run("bash", "-c", script, "bash", part("BAREMETAL"), "run", "--accel", "tcg", "--timeout", "60",
+                   self.elf, "--", *what.split(), env={"TMPDIR": self.path("tmp")})
+        self.assertEqual(os.listdir(self.path("tmp")), [])
+        return done, time.monotonic() - started
+
+    def test_reader_gone(self):
+        """The end of who reads the output is the guest's, as of any program; not of one that was ending anyway."""
+        os.mkdir(self.path("tmp"))
+        for what in ("talk", "silent"):
+            done, seconds = self.piped("head -n 1", what)
+            self.assertEqual((done.status, done.out, done.err), (141, "a line\n", ""))
+            self.assertLess(seconds, 30)
+        done, _ = self.piped("true", "loop")
+        self.assertEqual((done.status, done.err), (141, ""))
+        done, _ = self.piped("sleep 3", "status 7")
+        self.assertEqual((done.status, done.err), (7, ""))
+        done, _ = self.piped("(sleep 3; cat)", "show a")  # nothing is lost for who is slow
+        self.assertEqual(done.status, 42)
+        self.assertIn("argument 2 [a]\n", done.out)
+
+    def test_output_fails(self):
+        for what in ("show", "talk"):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([part("BAREMETAL"), "run", "--accel", "tcg", "--timeout", "60", self.elf,
+                                       "--", what], stdout=full, stderr=subprocess.PIPE, check=False, timeout=50)
+            self.assertEqual(done.returncode, 125)
+            self.assertRegex(done.stderr,
+                             b"(?s)^baremetal: the program's output could not be written: No space.*  fix: ")
+
     def test_other_firmware(self):
         """An image for the one firmware is refused on the other, and starts on its own."""
         for form in ("iso", "disk"):

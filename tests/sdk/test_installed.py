@@ -205,9 +205,12 @@ class Tool(sdk_support.Installed):
         """{command: its options}, from --help."""
         commands = re.findall(r"(?m)^    ([a-z]+) ", self.good(run(self.tool_path, "--help")).out)
         self.assertGreater(len(commands), 7)
-        return {c: set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*\b",
-                                  run(self.tool_path, c, "--help").out.split("options:")[1]))
-                for c in commands}
+        return {c: self.listed(c) for c in commands}
+
+    def listed(self, *command):
+        """The options that a --help lists: a text beside one may speak of others."""
+        lines = re.findall(r"(?m)^  (-.*?)(?:  .*)?$", run(self.tool_path, *command, "--help").out.split("options:")[1])
+        return {word for line in lines for word in re.findall(r"(?:^|, )(--?[a-zA-Z][a-z-]*)", line)}
 
     def complete(self, line):
         """What bash offers at the end of a line."""
@@ -238,6 +241,10 @@ class Tool(sdk_support.Installed):
         self.assertEqual(self.complete("baremetal run x -- -"), [""])
         self.assertEqual(self.complete("baremetal disk "), ["create"])
         self.assertIn("--from", self.complete("baremetal disk create -"))
+        self.assertEqual(set(self.complete("baremetal disk create -")), self.listed("disk", "create"))
+        for line, text in (("disk create", "--disk"), ("image", "-kernel"), ("run", "-cc")):
+            self.assertNotIn(text, self.complete(f"baremetal {line} -"))
+        self.assertIn("-C", self.complete("baremetal build -"))
         self.assertEqual(self.complete("baremetal run --disk my"), ["my image.iso"])
 
 

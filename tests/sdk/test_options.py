@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Kernels of other Meson options than this build's: each is configured and built without a warning, and
-boots this build's application."""
+"""Kernels of other Meson options than this build's, and of another compiler: each is configured and built, with gcc
+without a warning, and boots this build's application."""
 
 import os
 import shlex
+import shutil
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -16,13 +17,15 @@ from support import part, run  # noqa: E402
 
 
 class Options(support.Case):
-    def kernel(self, *options):
+    def kernel(self, *options, compiler=None):
         """The kernel that these options make."""
         build = self.path("build")
         self.good(run("meson", "setup", "-Dlibc=false", "-Dtests=false", "-Ddocs=disabled", "-Dopenmp=disabled",
-                      "-Dhttp=disabled", "-Dnet=disabled", *options, build, os.environ["SOURCE"]))
+                      "-Dhttp=disabled", "-Dnet=disabled", *options, build, os.environ["SOURCE"],
+                      env={"CC": compiler} if compiler else None))
         done = self.good(run("ninja", "-C", build))
-        self.assertNotRegex(done.out + done.err, r"\bwarning:")
+        if not compiler:
+            self.assertNotRegex(done.out + done.err, r"\bwarning:")
         return os.path.join(build, "kernel", "kernel.elf")
 
     def boots(self, kernel, words, outcome, **more):
@@ -58,6 +61,17 @@ class Options(support.Case):
             result = self.boots(kernel, "-- show", "exit:42", machine=machine, cores=2)
             self.assertRegex(result.output, r"(?m)^(info|debug): ")
             self.assertRegex(result.output, r"(?m)^mark none")
+
+    def test_clang(self):
+        if not shutil.which("clang"):
+            self.skipTest("there is no clang")
+        kernel = self.kernel(compiler="clang")
+        for machine in ("microvm", "q35"):
+            result = self.boots(kernel, "-- show", "exit:42", machine=machine, cores=2)
+            self.assertRegex(result.output, r"(?m)^cores 2")
+        self.boots(kernel, "-- crash", "crash")
+        result = self.boots(kernel, "-- net", "exit:2", machine="q35")
+        self.assertIn("no network device", result.output)
 
     def test_screen_and_keyboard(self):
         kernel = self.kernel("-Dconsole=vga,ps2", "-Ddrivers=nvme,e1000")

@@ -7,7 +7,8 @@
  * - erfl, erfcl, lgammal, tgammal have the precision of double;
  * - powl loses bits as its result's exponent grows (at most 14 of 64);
  * - sinl, cosl, tanl err by |x| * 2^-66, as the unit's own value of pi does; beyond
- *   2^62 nothing of the result is true.
+ *   2^62 nothing of the result is true. QEMU's emulation of these instructions has the
+ *   precision of double.
  */
 #include <complex.h>
 #include <errno.h>

@@ -82,8 +82,13 @@ def leads_inside(root, name, target):
     return os.path.lexists(os.fsencode(root) + os.path.normpath(os.path.join(start, target)))
 
 
-def write_archive(out, folder, epoch):
-    """Write the archive of `folder` to the binary file `out`."""
+def too_large():
+    return Problem("the boot filesystem is too large: an image must fit below 3 GiB of memory",
+                   "put fewer files into --root, or larger ones on a disk (`baremetal disk create`)")
+
+
+def write_archive(out, folder, epoch, end=None):
+    """Write the archive of `folder` to the binary file `out`, up to its offset `end` at most."""
     files = folders = size = 0
     # errors=: names that are not UTF-8 keep their bytes (pax's hdrcharset=BINARY).
     any_entry = False
@@ -115,6 +120,8 @@ def write_archive(out, folder, epoch):
                 raise from_oserror(error, path) from None
             with file:
                 entry.size = os.fstat(file.fileno()).st_size
+                if end is not None and out.tell() + entry.size > end:
+                    raise too_large()
                 try:
                     tar.addfile(entry, file)
                 except OSError as error:

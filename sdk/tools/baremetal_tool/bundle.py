@@ -6,7 +6,7 @@ import os
 import struct
 from collections import namedtuple
 
-from .archive import source_date_epoch, write_archive
+from .archive import source_date_epoch, too_large, write_archive
 from .elf import PAGE, page_up
 from .errors import Problem
 
@@ -20,8 +20,8 @@ HEADER_SIZE = HEADER.size + MEMBERS_MAX * MEMBER.size
 Member = namedtuple("Member", "kind offset size")
 
 
-def write_bundle(out, base, contents, root, args):
-    """Write a bundle at offset `base` of the file `out`; returns (its size, Summary of root).
+def write_bundle(out, base, contents, root, args, most=None):
+    """Write a bundle of at most `most` bytes at offset `base` of the file `out`; returns (its size, Summary of root).
 
     contents: members as bytes; root: the folder of a boot filesystem, one more member, or None;
     args: the image's own command line as bytes.
@@ -30,8 +30,9 @@ def write_bundle(out, base, contents, root, args):
         raise Problem(f"the image's command line is {len(args)} bytes long; {ARGS_MAX} fit",
                       "put the rest into a file of the boot filesystem (--root)")
     writers = [lambda content=content: out.write(content) for content in contents]
+    end = None if most is None else base + most
     if root is not None:
-        writers.append(lambda: write_archive(out, root, source_date_epoch()))
+        writers.append(lambda: write_archive(out, root, source_date_epoch(), end))
     if len(writers) > MEMBERS_MAX:
         raise Problem(f"a bundle has at most {MEMBERS_MAX} members", "leave some out")
     members, at, result = [], PAGE, None
@@ -40,6 +41,8 @@ def write_bundle(out, base, contents, root, args):
         result = writer()
         members.append((at, out.tell() - base - at))
         at = page_up(out.tell() - base)
+        if end is not None and base + at > end:
+            raise too_large()
     header = HEADER.pack(MAGIC, len(members), len(args))
     header += b"".join(MEMBER.pack(*m) for m in members)
     out.seek(base)

@@ -30,12 +30,19 @@ def core_count(text):
     return value
 
 
+def file_name(text):
+    """A file or folder, for which argparse knows no check."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return text
+
+
 positive.__name__, core_count.__name__ = "number of seconds", "number of cores (1 to 255)"
 
 
 def add_machine_options(parser, image_help):
     """Options that `run` and `debug` share."""
-    parser.add_argument("image", nargs="?", default=".", metavar="IMAGE|APP|PROJECT",
+    parser.add_argument("image", nargs="?", default=".", type=file_name, metavar="IMAGE|APP|PROJECT",
                         help=image_help)
     parser.add_argument("--accel", choices=("auto", "kvm", "tcg"), default="auto",
                         help="KVM or emulation; auto takes KVM if a trial shows that it works")
@@ -49,7 +56,7 @@ def add_machine_options(parser, image_help):
                         const=True, help="show the machine's screen (gtk if no kind is given)")
     parser.add_argument("--framebuffer", action="store_true",
                         help="for APP: a graphics mode (boots an iso image through GRUB)")
-    parser.add_argument("--root", metavar="DIR",
+    parser.add_argument("--root", type=file_name, metavar="DIR",
                         help="for APP: the folder that becomes the boot filesystem")
     parser.add_argument("--args", metavar="LINE",
                         help="words for the command line, split as in a shell: the kernel's "
@@ -64,8 +71,9 @@ def add_machine_options(parser, image_help):
     parser.add_argument("--forward", action="append", default=[], metavar="[udp:][ADDRESS:]PORT:PORT",
                         help="have a port of this host's reach one of the guest's: 8080:80; several may be given")
     parser.add_argument("--nic", choices=("virtio", "e1000", "e1000e"), help="the network device (virtio)")
-    parser.add_argument("--pcap", metavar="FILE", help="keep all frames in a file for Wireshark or tcpdump")
-    parser.add_argument("--kernel", metavar="FILE", help="another kernel.elf, for APP")
+    parser.add_argument("--pcap", type=file_name, metavar="FILE",
+                        help="keep all frames in a file for Wireshark or tcpdump")
+    parser.add_argument("--kernel", type=file_name, metavar="FILE", help="another kernel.elf, for APP")
     parser.add_argument("--form", choices=("elf", "iso"), default=None,
                         help="for APP: which image to make of it (elf)")
     parser.add_argument("-v", "--verbose", action="store_true",
@@ -83,7 +91,7 @@ def make_parser():
     def command(name, function, text, more=None):
         sub = commands.add_parser(name, help=text, description=more or text[0].upper() + text[1:] + ".",
                                   allow_abbrev=False)
-        sub.set_defaults(function=function)
+        sub.set_defaults(function=function, parser=sub)
         return sub
 
     sub = command("new", project.command_new, "make a project from a template")
@@ -94,7 +102,7 @@ def make_parser():
     sub = command("build", project.command_build, "compile the project around the current folder",
                   "Compile the project around the current folder with Meson, in its folder build/. "
                   "Words after -- go to `meson setup`.")
-    sub.add_argument("-C", dest="dir", default=".", metavar="DIR", help="another folder than this")
+    sub.add_argument("-C", dest="dir", default=".", type=file_name, metavar="DIR", help="another folder than this")
     sub.add_argument("-q", "--quiet", action="store_true", help="print nothing unless it fails")
 
     sub = command("image", image.command, "make a bootable image of an application")
@@ -102,7 +110,7 @@ def make_parser():
                      help="iso: CD or USB stick; elf: `qemu -kernel` and GRUB; disk: raw disk "
                           "(as OUT is named, else iso)")
     sub.add_argument("-o", "--output", metavar="OUT", help="the image (APP.iso, .elf or .img)")
-    sub.add_argument("--root", metavar="DIR", help="the folder that becomes the boot filesystem")
+    sub.add_argument("--root", type=file_name, metavar="DIR", help="the folder that becomes the boot filesystem")
     sub.add_argument("--args", metavar="LINE",
                      help="the image's own command line, split as in a shell: the kernel's words "
                           "(bm.log=debug), NAME=value, arguments")
@@ -114,12 +122,12 @@ def make_parser():
     sub.add_argument("--data", metavar="SIZE",
                      help=f"disk: the partition for the program's own files, /disk0 ({disk.DATA_DEFAULT}; "
                           "0: none)")
-    sub.add_argument("--data-from", metavar="DIR", help="disk: the folder whose files it gets")
-    sub.add_argument("--kernel", metavar="FILE", help="another kernel.elf than the SDK's")
+    sub.add_argument("--data-from", type=file_name, metavar="DIR", help="disk: the folder whose files it gets")
+    sub.add_argument("--kernel", type=file_name, metavar="FILE", help="another kernel.elf than the SDK's")
     sub.add_argument("--no-check", action="store_true",
                      help="put APP in unread, to test what the kernel makes of it")
     sub.add_argument("-q", "--quiet", action="store_true", help="print nothing when it succeeds")
-    sub.add_argument("app", nargs="?", default=".", metavar="APP|PROJECT",
+    sub.add_argument("app", nargs="?", default=".", type=file_name, metavar="APP|PROJECT",
                      help="the program, or a project's folder, which is built first (.)")
 
     group = command("disk", None, "make disks for a program's files")
@@ -127,17 +135,18 @@ def make_parser():
     sub = kinds.add_parser("create", help="make a disk image with an empty BMFS file system", allow_abbrev=False,
                            description="Make a disk image with a BMFS file system, which is /disk0 in a program that "
                                        "runs with --disk FILE. bmfs(1) looks into it and changes it.")
-    sub.set_defaults(function=disk.command_create)
+    sub.set_defaults(function=disk.command_create, parser=sub)
     sub.add_argument("size", metavar="SIZE", help="like 64M, 2G or 1T; the file is as small as what is in it")
-    sub.add_argument("file", metavar="FILE", help="the image")
-    sub.add_argument("--from", dest="source", metavar="DIR", help="copy the files of this folder to it")
+    sub.add_argument("file", type=file_name, metavar="FILE", help="the image")
+    sub.add_argument("--from", dest="source", type=file_name, metavar="DIR", help="copy the files of this folder to it")
     sub.add_argument("-f", "--force", action="store_true", help="replace FILE")
     sub.add_argument("-q", "--quiet", action="store_true", help="print nothing when it succeeds")
 
     sub = command("run", run.command, "boot an image, an application or a project in QEMU",
                   "Boot in QEMU; the console is on standard input and output. Words after -- become "
                   "main's arguments. The exit status is the program's own; 124: time-out, 125: no "
-                  "status (triple fault, or QEMU failed), 126: refused by the kernel, 134: crash.")
+                  "status (triple fault, or QEMU failed), 126: refused by the kernel, 134: crash, 141: "
+                  "nobody reads the output any more.")
     add_machine_options(sub, "what to boot; an application becomes a temporary image, a project's "
                              "folder is built first (.)")
     sub.add_argument("--timeout", type=positive, metavar="SECONDS", help="end it after that time")
@@ -146,14 +155,14 @@ def make_parser():
                   "Boot in QEMU with gdb attached, symbols of kernel and application loaded, stopped "
                   "in main. Words after -- become main's arguments.")
     add_machine_options(sub, "as for run")
-    sub.add_argument("--app", metavar="APP", help="the application of an IMAGE, for its symbols")
+    sub.add_argument("--app", type=file_name, metavar="APP", help="the application of an IMAGE, for its symbols")
     sub.add_argument("--stop", choices=("main", "reset"), default="main",
                      help="where to stop first (main)")
     sub.add_argument("--batch", action="store_true", help="end after the -ex commands")
     sub.add_argument("-ex", action="append", metavar="CMD", help="a gdb command to run at main")
 
     sub = command("info", info.command, "show the SDK, or what is in an image or application")
-    sub.add_argument("file", nargs="?", metavar="FILE", help="an image or an application")
+    sub.add_argument("file", type=file_name, nargs="?", metavar="FILE", help="an image or an application")
 
     sub = command("doctor", doctor.command, "check the programs that the SDK needs")
     sub.add_argument("--install", action="store_true",
@@ -172,7 +181,10 @@ def parse(arguments):
     if "--" in arguments and arguments[0] in TAKES_WORDS:
         cut = arguments.index("--")
         arguments, words = arguments[:cut], arguments[cut + 1:]
-    options = make_parser().parse_args(arguments)
+    parser = make_parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:  # argparse itself would show the usage of all commands
+        (parser if arguments[0] in unknown else options.parser).error("unrecognized arguments: " + " ".join(unknown))
     if options.command in TAKES_WORDS:
         setattr(options, TAKES_WORDS[options.command], words)
     return options

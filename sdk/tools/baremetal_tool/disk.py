@@ -22,18 +22,23 @@ def parse_size(text, option):
     match = re.fullmatch(r"([0-9]{1,19})([KMGTPE]?)", text.upper())
     size = int(match[1]) << 10 * LETTERS.index(match[2] or "B") if match else 1 << 63
     if size >= 1 << 63:
-        raise Problem(f"{option}: {shown(text)} is not a size", "write it like 64M, 2G or 1T")
+        raise Problem(f"{option}: {shown(text) or 'an empty word'} is not a size", "write it like 64M, 2G or 1T")
     return size
 
 
-def bmfs(*arguments):
-    """Run bmfs; its complaint becomes a Problem."""
+def bmfs(*arguments, hidden=None, name=None):
+    """Run bmfs; its complaint becomes a Problem.
+
+    hidden: the path of a temporary file, which the complaint calls by the name that it will get.
+    """
     command = [sdk.bmfs_path(), *map(str, arguments)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except OSError as error:
         raise from_oserror(error, command[0]) from None
     text = done.stderr.decode("utf-8", "surrogateescape")
+    if hidden:
+        text = text.replace(re.sub(r"[\0-\x1f\x7f]", "?", hidden), shown(name))  # as bmfs shows it
     if done.returncode and (match := re.search(r"(?m)^bmfs: (.*)\n  fix: (.*)$", text)):
         raise Problem(match[1], match[2])
     if done.returncode:
@@ -43,11 +48,11 @@ def bmfs(*arguments):
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
-def fill(image, folder, *place):
-    """Copy a folder's files into the file system of an image."""
+def fill(image, folder, *place, name=None):
+    """Copy a folder's files into the file system of an image; name: what messages call that."""
     if not os.path.isdir(folder):
         raise Problem(f"{shown(folder)} is no folder", "name the folder that holds the files")
-    bmfs("import", "-q", *place, image, folder)
+    bmfs("import", "-q", *place, image, folder, hidden=image, name=name or image)
 
 
 def command_create(options):
@@ -56,9 +61,9 @@ def command_create(options):
     if os.path.exists(options.file) and not options.force:
         raise Problem(f"{shown(options.file)} exists", "choose another name, or give --force to replace it")
     with whole_file(options.file) as out:
-        bmfs("format", "-q", "--size", size, out.name)
+        bmfs("format", "-q", "--size", size, out.name, hidden=out.name, name=options.file)
         if options.source:
-            fill(out.name, options.source)
+            fill(out.name, options.source, name=options.file)
     if not options.quiet:
         summary = bmfs("list", options.file).splitlines()[-1]
         say(f"{shown(options.file)}: {summary}")
@@ -76,6 +81,8 @@ class Disk:
                 self.read_only = match["readonly"] != "off"
             else:
                 self.driver = match["driver"]
+        if not text:
+            raise Problem("--disk: the name is empty", "name the image")
         self.path = os.path.abspath(text)
         if self.driver not in DRIVERS:
             raise Problem(f"--disk: there is no driver {shown(self.driver)}",

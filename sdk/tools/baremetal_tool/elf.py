@@ -21,6 +21,7 @@ PAGE = 4096
 NOTE_NAME = b"BareMetal"
 NOTE_APP = 1     # sdk/include/baremetal/api.h
 NOTE_BUNDLE = 2  # kernel/boot/bundle.h
+LOAD_END = 0xc0000000  # images and modules lie below: there a PC's memory below 4 GiB ends
 
 EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
 PHDR = struct.Struct("<IIQQQQQQ")
@@ -117,6 +118,23 @@ class Elf:
     def is_app(self):
         return self.note(NOTE_APP) is not None
 
+    def bundle_slot(self):
+        """Of a kernel: where in the file the place and size of its bundle are written, once it has one."""
+        note = self.note(NOTE_BUNDLE)
+        no_kernel = self.problem("is not a kernel of this SDK", "give a kernel.elf of this SDK")
+        if note is None or len(note) < 8:
+            raise no_kernel
+        slot = self.file_offset(struct.unpack_from("<Q", note)[0], 16)
+        if struct.unpack_from("<QQ", self.data, slot) != (0, 0):
+            raise self.problem("holds a bundle already", "give the SDK's own kernel.elf")
+        if not any(s.type == PT_NULL for s in self.segments):  # it becomes the bundle's
+            raise no_kernel
+        return slot
+
+    def bundle_address(self):
+        """Of a kernel: the first page behind it in memory."""
+        return page_up(max(s.paddr + s.memsz for s in self.loads()))
+
     def check_app(self):
         """Refuse what the kernel would refuse, with advice for a developer."""
         use = "link it with what `pkg-config --libs baremetal` prints, or with baremetal-cc"
@@ -190,24 +208,14 @@ def kernel_with_bundle(kernel):
     goes in the file, and finish(size), which gives the patches [(offset, bytes)] that turn the
     spare program header into a PT_LOAD and fill the bundle slot.
     """
-    note = kernel.note(NOTE_BUNDLE)
-    spare = next((i for i, s in enumerate(kernel.segments) if s.type == PT_NULL), None)
-    slot = None
-    if note is not None and len(note) >= 8:
-        slot = kernel.file_offset(struct.unpack_from("<Q", note)[0], 16)
-        if struct.unpack_from("<QQ", kernel.data, slot) != (0, 0):
-            raise kernel.problem("holds a bundle already", "give the SDK's own kernel.elf")
-    if slot is None or spare is None:
-        raise kernel.problem("has no place for a bundle", "give a kernel.elf of this SDK")
-    physical = page_up(max(s.paddr + s.memsz for s in kernel.loads()))
+    slot = kernel.bundle_slot()
+    spare = next(i for i, s in enumerate(kernel.segments) if s.type == PT_NULL)
+    physical = kernel.bundle_address()
     data = kernel.stripped()
     offset = page_up(len(data))
     data += bytes(offset - len(data))
 
     def finish(size):
-        if physical + size > 0xc0000000:
-            raise Problem("the boot filesystem is too large: an image must fit below 3 GiB",
-                          "put fewer files into --root")
         header = PHDR.pack(PT_LOAD, 4, offset, physical, physical, size, size, PAGE)
         return [(kernel.phoff + spare * PHDR.size, header),
                 (slot, struct.pack("<QQ", physical, size))]

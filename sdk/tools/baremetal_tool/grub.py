@@ -5,8 +5,8 @@ GRUB's core image has all the modules in it that an image needs, so nothing of G
 medium but that and grub.cfg. The core finds its medium by a marker file whose name comes from the
 image's content, and reads /boot/grub/grub.cfg there.
 
-Arguments at run time: grub.cfg takes the machine's first SMBIOS OEM string (QEMU: -smbios type=11)
-as words for the kernel if it begins with FAMILY_PREFIX. The words are quoted for GRUB's own parser
+Arguments at run time: grub.cfg takes the machine's family in SMBIOS (QEMU: -smbios type=1,family=…) as
+words for the kernel if it begins with FAMILY_PREFIX. The words are quoted for GRUB's own parser
 by grub_words().
 
 Everything is pinned: dates, serial numbers, UUIDs, so that the same input gives the same bytes.
@@ -208,8 +208,6 @@ def make_disk(output, folder, kernel, bundle, bios, uefi, framebuffer, data=0):
     data: bytes of an empty partition behind that, of BMFS's type. Returns where it begins.
     """
     need_tools(bios, uefi, "grub-mkimage", "mformat")
-    if os.path.getsize(bundle) >= 1 << 32:
-        raise Problem("the boot filesystem is too large for a FAT file", "put fewer files into --root")
     tree, marker = boot_tree(folder, kernel, bundle, framebuffer)
     if uefi:
         boot = os.path.join(tree, "EFI", "BOOT")

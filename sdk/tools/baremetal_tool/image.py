@@ -7,7 +7,7 @@ import shlex
 
 from . import disk, grub, sdk
 from .bundle import write_bundle
-from .elf import Elf, kernel_with_bundle, read_file
+from .elf import LOAD_END, Elf, kernel_with_bundle, read_file
 from .errors import Problem, Usage, from_oserror, shown
 from .output import temporary_folder, whole_file
 from .symbols import symbols_module
@@ -71,6 +71,7 @@ def make_image(app, output, form, root=None, words=(), kernel=None, check=True, 
     words: the image's own command line. check=False puts any file in as the application.
     """
     kernel = load(kernel or sdk.kernel_path())
+    kernel.bundle_slot()  # refuses what is no kernel
     if check:
         program = load(app)
         program.check_app()
@@ -82,7 +83,8 @@ def make_image(app, output, form, root=None, words=(), kernel=None, check=True, 
         except OSError as error:
             raise from_oserror(error, app) from None
     _guard(app, output, root)
-    parts = ([content, symbols_module(kernel, program)], root, join_words(words))
+    # GRUB's modules have addresses of 32 bits; where it puts them it has no less room than this.
+    parts = ([content, symbols_module(kernel, program)], root, join_words(words), LOAD_END - kernel.bundle_address())
     with whole_file(output) as out:
         if form == "elf":
             data, offset, finish = kernel_with_bundle(kernel)
@@ -103,9 +105,9 @@ def make_image(app, output, form, root=None, words=(), kernel=None, check=True, 
                 else:
                     place = grub.make_disk(out.name, folder, kernel, bundle, bios, uefi, framebuffer, data)
                     if data:
-                        disk.bmfs("format", "-q", "--offset", place, out.name)
+                        disk.bmfs("format", "-q", "--offset", place, out.name, hidden=out.name, name=output)
                     if data_from:
-                        disk.fill(out.name, data_from, "--offset", place)
+                        disk.fill(out.name, data_from, "--offset", place, name=output)
             except OSError as error:
                 if error.filename == out.name:
                     raise  # the image itself, not what it is made of
@@ -146,10 +148,10 @@ def command(options):
     if form == "elf" and (options.bios_only or options.uefi_only or options.framebuffer):
         raise Usage("an elf image has no boot loader: --bios-only, --uefi-only and --framebuffer "
                       "do not go with it", "use -f iso or -f disk")
-    if form != "disk" and (options.data or options.data_from):
+    if form != "disk" and (options.data is not None or options.data_from):
         raise Problem(f"an image of the form {form} has no data partition: --data and --data-from do "
                       "not go with it", "use -f disk, or `baremetal disk create` for a disk of its own")
-    data = disk.parse_size(options.data or disk.DATA_DEFAULT, "--data")
+    data = disk.parse_size(disk.DATA_DEFAULT if options.data is None else options.data, "--data")
     data = (data + 0xfffff) & -0x100000
     if 0 < data < disk.DATA_LEAST:
         raise Problem("--data: a BMFS partition has at least 32 MiB", "write --data 32M, or --data 0 for none")

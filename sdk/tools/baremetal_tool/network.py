@@ -79,11 +79,14 @@ class Network:
     """What the options say, checked."""
 
     def __init__(self, options):
-        text = options.net or ("user" if options.forward or options.nic or options.pcap else "none")
+        text = options.net
+        if text is None:
+            text = "user" if options.forward or options.nic or options.pcap else "none"
         self.kind, _, self.tap = text.partition(":")
         self.nic, self.pcap = options.nic or "virtio", options.pcap
         if self.kind not in ("user", "tap", "none") or (self.tap and self.kind != "tap"):
-            raise Usage(f"--net: there is no network {shown(text)}", "choose user, tap, tap:NAME or none")
+            raise Usage(f"--net: there is no network {shown(text) or 'without a name'}",
+                        "choose user, tap, tap:NAME or none")
         self.forwards = [Forward(f) for f in options.forward]
         if self.forwards and self.kind != "user":
             raise Usage(f"--forward needs the network user, not {self.kind}",
@@ -102,8 +105,11 @@ class Network:
             if not os.access(self.pcap if os.path.exists(self.pcap) else folder, os.W_OK) or os.path.isdir(self.pcap):
                 raise Problem(f"--pcap: {shown(self.pcap)} cannot be written", "give a file in a folder of yours")
 
+    def needed(self):
+        return self.kind != "none"
+
     def needs_pci(self):
-        return self.kind != "none" and NICS[self.nic][0] is None
+        return self.needed() and NICS[self.nic][0] is None
 
     def arguments(self, machine):
         """QEMU's words; machine: its name."""

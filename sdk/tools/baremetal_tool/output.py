@@ -164,6 +164,9 @@ def unwind_on_signals():
 def die_of(number):
     """End as the signal would have ended us, with nothing left behind."""
     sweep()
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

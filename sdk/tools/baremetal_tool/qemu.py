@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The virtual machine: QEMU's command line, the choice of an accelerator, the guest's end."""
 
+import errno
 import hashlib
 import json
 import os
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -25,6 +27,7 @@ STATUS_PORT, EXIT_PORT = 0x504, 0x501  # kernel/cpu/power.h
 MACHINES = ("microvm", "q35", "pc")
 DISPLAYS = ("none", "gtk", "sdl", "curses")
 TRIAL_SECONDS = 5
+READER_SECONDS = 1  # that a guest may go on, silently, after the reader of its output has gone
 TRIAL_MACHINES = (("microvm", 1), ("q35", 2))  # from the simplest to one with firmware, and cores
 KVM_FAILED = b"KVM internal error"
 # The least machine memory that these have been seen to start in (`./bench memory-iso`): below, they
@@ -32,6 +35,9 @@ KVM_FAILED = b"KVM internal error"
 # that says what it lacks.
 GRUB_MEMORY = 1864 << 10
 UEFI_MEMORY = 47 << 20
+# On pc and q35 SeaBIOS works in the memory's last 400 KiB after QEMU has loaded an elf image, and in some more with
+# the ROM of a network device or with disks: an image that lies there is damaged, and may start nevertheless.
+BIOS_MEMORY, BIOS_MEMORY_DEVICES = 400 << 10, 512 << 10
 GRUB_WORDS_MAX = 8000  # bytes; GRUB 2.06 hangs at 16,000
 
 
@@ -167,7 +173,7 @@ def parse_memory(text):
     """Bytes of "128", "128M", "2G", "2560K" (megabytes without a letter)."""
     match = re.fullmatch(r"([1-9][0-9]{0,8})([KMG]?)", text.upper().removesuffix("B"), re.ASCII)
     if not match:
-        raise Usage(f"--memory: {shown(text)} is not an amount of memory",
+        raise Usage(f"--memory: {shown(text) or 'an empty word'} is not an amount of memory",
                       "write it like 128M, 2G or 2560K")
     return int(match[1]) << {"K": 10, "M": 20, "": 20, "G": 30}[match[2]]
 
@@ -177,12 +183,18 @@ def memory_text(size):
     return f"{size >> 20}M" if size % (1 << 20) == 0 else f"{-(-size >> 10)}K"
 
 
-def check_memory(asked, path, kind, uefi):
-    """Refuse a machine in which what is loaded has no place: nobody in there could say so."""
+def check_memory(asked, path, kind, uefi, machine, devices):
+    """Refuse a machine in which what is loaded has no place: nobody in there could say so.
+
+    devices: whether it has disks or a network.
+    """
     if kind in ("elf", "kernel"):
         loads = Elf(path).loads()
         least = max((s.paddr + s.memsz for s in loads), default=0)
         what = "the image is loaded up to"
+        if machine != "microvm":
+            least += BIOS_MEMORY_DEVICES if devices else BIOS_MEMORY
+            what = f"the image and the firmware of {machine} need"
     else:
         bundle = bundle_of(path, kind)
         size = sum(-(-m.size // 4096) * 4096 for m in bundle[2]) if bundle else 0
@@ -332,6 +344,62 @@ class End:
         self.outcome, self.status, self.text, self.fix = outcome, status, text, fix
 
 
+class Output(threading.Thread):
+    """Passes a guest's console on to standard output: QEMU goes on when that cannot be written, and says nothing.
+
+    Then .error is set, and QEMU has been ended.
+    """
+
+    def __init__(self, process):
+        super().__init__(daemon=True)
+        self.process, self.error = process, None
+
+    def run(self):
+        try:
+            for data in self.blocks():
+                while data:
+                    data = data[self.write(data):]
+        except OSError as error:
+            self.error = error
+            self.process.kill()
+
+    def blocks(self):
+        """What QEMU writes, until it ends or nobody can read it."""
+        source, look, gone = self.process.stdout.fileno(), select.poll(), False
+        look.register(source, select.POLLIN)
+        look.register(1, 0)  # tells when the other end of a pipe is closed
+        while True:
+            ready = [fd for fd, _ in look.poll(READER_SECONDS * 1000 if gone else None)]
+            if source in ready:
+                block = os.read(source, 1 << 16)
+                if not block:
+                    return
+                yield block
+                time.sleep(0.001)  # a serial port sends single bytes: some are gathered
+            elif gone:
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+            else:
+                gone = True
+                look.unregister(1)
+
+    @staticmethod
+    def write(data):
+        """Write some of it; returns how much."""
+        while True:
+            try:
+                return os.write(1, data)
+            except BlockingIOError:  # whoever shares it has set it so
+                look = select.poll()
+                look.register(1, select.POLLOUT)
+                look.poll()
+
+    def end(self):
+        if self.error.errno == errno.EPIPE:
+            raise Terminated(signal.SIGPIPE)
+        return End("output", STATUS_NO_STATUS, f"the program's output could not be written: {self.error.strerror}",
+                   "send it to another place; the program was ended")
+
+
 class Guest:
     """A QEMU process, with the devices that tell how the guest ended."""
 
@@ -357,11 +425,18 @@ class Guest:
 
     def run(self, timeout=None, quiet=False):
         """Run to the end, or to the time limit in seconds, and say how it ended."""
-        silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL} if quiet else {}
+        streams, output = {}, None
+        if quiet:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        elif not os.isatty(1):  # which QEMU may set up as it needs it, and which can be written
+            streams = {"stdout": subprocess.PIPE}
         started = time.monotonic()
-        process = self.start(stderr=subprocess.PIPE, **silent)
+        process = self.start(stderr=subprocess.PIPE, **streams)
         watcher = threading.Thread(target=self.watch, args=(process, quiet), daemon=True)
         watcher.start()
+        if process.stdout:
+            output = Output(process)
+            output.start()
         late = interrupted = False
         try:
             try:
@@ -375,14 +450,23 @@ class Guest:
         finally:
             stop(process)
         watcher.join(5)
-        return self.end(process.returncode, late, interrupted, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        if output:
+            # Whoever reads it takes the time that he needs, unless there is a limit.
+            output.join(5 if late or interrupted else None)
+            if output.error:
+                return output.end()
+        return self.end(process.returncode, late, interrupted, seconds)
 
     def watch(self, process, quiet):
         """Pass QEMU's complaints on. After an error inside KVM it would stand still for ever."""
         for line in process.stderr:
             if not quiet:
-                sys.stderr.buffer.write(line)
-                sys.stderr.buffer.flush()
+                try:
+                    sys.stderr.buffer.write(line)
+                    sys.stderr.buffer.flush()
+                except OSError:
+                    quiet = True  # nobody reads it; QEMU shall not wait for that
             if KVM_FAILED in line and not self.kvm_failed:
                 self.kvm_failed = True
                 threading.Timer(0.5, process.kill).start()  # once it has said the rest

@@ -69,8 +69,8 @@ class Plan:
         self.accel = options.accel
         if self.accel == "auto":
             self.accel = "kvm" if qemu.kvm_works(program, options.verbose) else "tcg"
-        memory = self.memory(options)
         net = network.Network(options)
+        memory = self.memory(options, kind, bool(disks) or net.needed())
         pci = ",pcie=on" if kind == "microvm" and (disk.needs_pci(disks) or net.needs_pci()) else ""
         arguments = [program, *qemu.machine(kind + pci, options.cores, memory, self.accel, firmware),
                      *qemu.boot_medium(self.path, self.kind, options.snapshot),
@@ -82,11 +82,11 @@ class Plan:
             arguments += ["-vga", "std"]
         return arguments
 
-    def memory(self, options):
+    def memory(self, options, machine, devices):
         """What was asked for; else 128 MiB, or what a larger image needs."""
-        if options.memory:
+        if options.memory is not None:
             asked = qemu.parse_memory(options.memory)
-            qemu.check_memory(asked, self.path, self.kind, options.uefi)
+            qemu.check_memory(asked, self.path, self.kind, options.uefi, machine, devices)
             return asked
         size = qemu.boot_size(self.path, self.kind)
         least = 256 << 20 if options.uefi else DEFAULT_MEMORY

@@ -11,6 +11,8 @@ Checks each *.md file of the tree:
   options    Meson's -Dname=value; the kernel's words bm.name=; ./bench's figures
   functions  bm_name(), against the public headers
   installed  sdk/docs/meson.build names each document of that folder
+  lists      sdk/docs/api.md has a row for each public header, one each; the installed tree in
+             sdk/docs/architecture.md names each .pc file
 
 Reads text only: whether a command works is for other tests.
 """
@@ -233,6 +235,27 @@ class Checker:
                         f"{name}() is in no public header")
 
 
+def lists(tree):
+    """Complaints about tables that must be complete."""
+    tree, wrong = Path(tree), []
+    rows = re.findall(r"`baremetal/(\w+\.h)`", "\n".join(
+        line for line in (tree / "sdk/docs/api.md").read_text().splitlines() if line.startswith("|")))
+    headers = {p.name for p in (tree / "sdk/include/baremetal").glob("*.h")} - {"baremetal.h"}
+    for name in sorted(headers | set(rows)):
+        if (count := rows.count(name)) != 1 or name not in headers:
+            wrong.append(f"sdk/docs/api.md: baremetal/{name} is {count} times in the table, "
+                         f"and {'' if name in headers else 'not '}in sdk/include")
+    text = (tree / "sdk/docs/architecture.md").read_text()
+    named = set()
+    for group in re.findall(r"(?<=[/ ])baremetal[\w{},-]*\.pc\b", text):
+        stem, brace, names = group.removesuffix(".pc").partition("{")
+        named |= {f"{stem}{name}.pc" for name in names.rstrip("}").split(",")} if brace else {group}
+    for path in sorted((tree / "pkgconfig").glob("*.pc.in")):
+        if path.stem not in named:
+            wrong.append(f"sdk/docs/architecture.md: {path.stem} is not in the installed tree")
+    return wrong
+
+
 def tool_help(tree):
     """--help of the tool's commands, as this tree has it."""
     @cache
@@ -251,6 +274,7 @@ def main():
     listed = Path(tree, "sdk/docs/meson.build").read_text()
     wrong += [f"sdk/docs/{path.name}: sdk/docs/meson.build does not install it"
               for path in sorted(Path(tree, "sdk/docs").glob("*.md")) if f"'{path.name}'" not in listed]
+    wrong += lists(tree)
     print("\n".join(wrong))
     print(f"{len(documents(tree))} documents, {checker.checked} names, {len(wrong)} complaints")
     return 1 if wrong or checker.checked < 100 else 0

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from check_docs import Checker  # noqa: E402
+from check_docs import Checker, lists  # noqa: E402
 
 MAIN_HELP = """usage: baremetal [-h] [--version] COMMAND ...
 
@@ -86,6 +86,24 @@ class Docs(unittest.TestCase):
         self.bad("    ./bench boot-weight\n", "no figure")
         self.good("    ./bench --report scaling\n")
         self.bad("    ./bench --report scales\n", "no report")
+
+    def test_lists(self):
+        files = {"sdk/include/baremetal/baremetal.h": "", "sdk/include/baremetal/net.h": "",
+                 "sdk/docs/api.md": "| `baremetal/net.h` | frames |\n", "pkgconfig/baremetal-net.pc.in": "",
+                 "pkgconfig/baremetal-http.pc.in": "", "sdk/docs/architecture.md": "lib/baremetal-{net,http}.pc"}
+
+        def complaints(**changed):
+            folder = self.empty()
+            for path, content in {**files, **changed}.items():
+                Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
+                Path(folder, path).write_text(content)
+            return lists(folder)
+
+        self.assertEqual(complaints(), [])
+        for change in ({"sdk/docs/api.md": ""}, {"sdk/docs/api.md": "| `baremetal/net.h`, `baremetal/net.h` |\n"},
+                       {"sdk/docs/api.md": "| `baremetal/net.h` |\n| `baremetal/gone.h` |\n"},
+                       {"sdk/docs/architecture.md": "lib/baremetal-net.pc"}):
+            self.assertEqual(len(complaints(**change)), 1, change)
 
     def test_functions(self):
         self.good("`bm_sleep_until()`")
