@@ -103,7 +103,7 @@ static inline void bm_task_submit_wait(struct bm_task_group *group, bm_task_fn *
 }
 
 /** What bm_task_wait() calls where a program is linked with the thread library; NULL elsewhere. */
-void __bm_task_wait(struct bm_task_group *group) __attribute__((weak));
+void __bm_task_wait(struct bm_task_group *group) __attribute__((weak, visibility("hidden")));
 
 /**
  * Wait until all tasks of a group are done. Meanwhile this core runs queued

@@ -258,10 +258,10 @@ static bool run_threads(struct thread *self, struct lane *lane, bool for_ever)
 		bury_ended(lane);
 		if (!lane->patience) {
 			lane->patience = PATIENCE;
+			poll(lane);
 			/* A task below waits: it shall see whether it still has to. */
 			if (lane->depth > 1)
 				break;
-			poll(lane);
 		}
 	} while (for_ever);
 	bool left_some = !is_empty(lane);
