@@ -98,23 +98,28 @@ def machine_for(disks, machine, default):
 
 
 def arguments(disks, machine, snapshot, medium):
-    """QEMU's words for disks. medium: the boot medium takes the first place of pc's ATA controller."""
-    words, sata = [], 0
+    """QEMU's words for disks. medium: the boot medium takes the first place of pc's ATA controller.
+
+    A guest finds PCI's devices before the others, and each controller's disks together: so that the
+    order stays, virtio goes with the rest to PCI, and disks apart have AHCI controllers of their own.
+    """
+    words, sata, port = [], -1, 0
+    mmio = machine == "microvm" and not needs_pci(disks)
     ata = ["bus=ide.0,unit=0", "bus=ide.0,unit=1", "bus=ide.1,unit=0", "bus=ide.1,unit=1"][bool(medium):]
     for number, disk in enumerate(disks):
         name = f"disk{number}"
         words += ["-drive", f"if=none,id={name},format=raw,cache=writeback,readonly={'on' if disk.read_only else 'off'},"
                             f"snapshot={'on' if snapshot else 'off'},file={os.fsdecode(disk.path).replace(',', ',,')}"]
         if disk.driver == "virtio":
-            kind = "virtio-blk-device" if machine == "microvm" else "virtio-blk-pci"
-            words += ["-device", f"{kind},drive={name}"]
+            words += ["-device", f"{'virtio-blk-device' if mmio else 'virtio-blk-pci'},drive={name}"]
         elif disk.driver == "nvme":
             words += ["-device", f"nvme,drive={name},serial={name}"]
         elif disk.driver == "ahci":
-            if sata % 6 == 0:
-                words += ["-device", f"ahci,id=sata{sata // 6}"]
-            words += ["-device", f"ide-hd,drive={name},bus=sata{sata // 6}.{sata % 6}"]
-            sata += 1
+            port = port + 1 if number and disks[number - 1].driver == "ahci" else 0
+            if port % 6 == 0:
+                sata += 1
+                words += ["-device", f"ahci,id=sata{sata}"]
+            words += ["-device", f"ide-hd,drive={name},bus=sata{sata}.{port % 6}"]
         elif not ata:
             raise Problem("an ATA controller has room for four disks, the boot medium among them",
                           "use another driver for some of them")
