@@ -85,6 +85,19 @@ class Disks(support.Case):
         # ATA's controller is the first device of pc.
         self.assertEqual(self.order(3, app, *self.disks("nvme", "ata", "virtio")), "bac")
 
+    def test_many(self):
+        """As many as are promised, beside a network."""
+        app = self.image("elf", part("STATE"))
+        iso = self.image("iso", part("STATE"))
+        self.good(tool("disk", "create", "-q", "32M", self.path("d.img")))
+        disk = self.path("d.img") + ",readonly"
+        for image, machine, count in ((app, "microvm", 23), (app, "microvm", 28), (iso, "q35", 28), (iso, "pc", 28)):
+            words = [word for i in range(count) for word in ("--disk", disk)]
+            done = self.good(boot("--machine", machine, "--net", "user", image, *words, "--", f"/disk{count - 1}"))
+            self.assertIn("open: done", done.out)
+        words = [word for i in range(30) for word in ("--disk", self.path("d.img") + ",driver=ahci")]
+        self.assertIn("open: done", self.good(boot("--snapshot", app, *words, "--", "/disk29")).out)
+
     def test_medium(self):
         """pc's ATA controller has room for a boot medium and three disks."""
         for form, shown in (("iso", "abc-"), ("disk", "-abc")):
@@ -110,6 +123,9 @@ class Disks(support.Case):
         self.problem(boot(app, "--machine", "q35", "--disk", disk + ",driver=ata"), "no ATA", status=125)
         many = [word for i in range(5) for word in ("--disk", disk + ",driver=ata")]
         self.problem(boot(app, *many), "room for four", status=125)
+        for machine, driver in (("microvm", "virtio"), ("microvm", "nvme"), ("q35", "virtio"), ("pc", "nvme")):
+            many = [word for i in range(29) for word in ("--disk", f"{disk},driver={driver},readonly")]
+            self.problem(boot("--machine", machine, app, *many), "room for 28 disks", "driver=ahci", status=125)
         for driver in ("ahci", "ata"):
             for words in (f",readonly,driver={driver}", f",driver={driver},readonly=on"):
                 self.problem(boot(app, "--disk", disk + words), f"no {driver} disk that is read-only", "virtio",

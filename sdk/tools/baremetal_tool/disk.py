@@ -15,6 +15,8 @@ NEVER_READ_ONLY = ("ahci", "ata")  # QEMU refuses such a disk
 DATA_DEFAULT = "64M"  # the data partition of `image -f disk`
 DATA_LEAST = 32 << 20
 LETTERS = "BKMGTPE"
+MMIO_MOST = 23  # of microvm's 24 places for virtio, one is the network's
+PCI_MOST = 28  # of a bus's 32 places: the machine's own devices, a screen and the network have the others
 
 
 def parse_size(text, option):
@@ -103,7 +105,7 @@ def arguments(disks, machine, snapshot, medium):
     A guest finds PCI's devices before the others, and each controller's disks together: so that the
     order stays, virtio goes with the rest to PCI, and disks apart have AHCI controllers of their own.
     """
-    words, sata, port = [], -1, 0
+    words, sata, port, places = [], -1, 0, 0
     mmio = machine == "microvm" and not needs_pci(disks)
     ata = ["bus=ide.0,unit=0", "bus=ide.0,unit=1", "bus=ide.1,unit=0", "bus=ide.1,unit=1"][bool(medium):]
     for number, disk in enumerate(disks):
@@ -125,8 +127,12 @@ def arguments(disks, machine, snapshot, medium):
                           "use another driver for some of them")
         else:
             words += ["-device", f"ide-hd,drive={name},{ata.pop(0)}"]
+        places += disk.driver in ("virtio", "nvme") or disk.driver == "ahci" and port % 6 == 0
+        if places > PCI_MOST:
+            raise Problem(f"a machine has room for {PCI_MOST} disks and controllers",
+                          "give driver=ahci to neighbours: six of these need one controller")
     return words
 
 
 def needs_pci(disks):
-    return any(d.driver in ("nvme", "ahci") for d in disks)
+    return len(disks) > MMIO_MOST or any(d.driver in ("nvme", "ahci") for d in disks)
