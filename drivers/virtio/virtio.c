@@ -168,6 +168,9 @@ static int find_registers(struct virtio *v)
 		v->ports = pci_ports(device, 0, VIRTIO_LEGACY_CONFIG_MSIX);
 		v->config_bytes =
 		    v->ports ? pci_bar(device, 0)->size - VIRTIO_LEGACY_CONFIG_MSIX : 0;
+		if (!v->ports && pci_bar(device, 0)->flags & BM_PCI_BAR_UNPLACED)
+			log_warning("%s: ports without address: leave disable-modern=on out",
+				    device->name);
 		return v->ports ? 0 : -BM_ENODEV;
 	}
 	/* Mapped when it was found. */

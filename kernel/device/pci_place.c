@@ -5,14 +5,16 @@
  *
  * Each size is a power of two. On a bus, the largest come first, each at the first place that is
  * free; a bridge without a window gets one as large as what is behind it, rounded up to a power of
- * two, so that all fits. Only memory is placed, not ports, and all of it below bridges goes into
- * the plain window, which is below 4 GiB.
+ * two, so that all fits. Only memory is placed, not ports. Below bridges it goes into the plain
+ * window, which is below 4 GiB; large prefetchable blocks of 64 bits go into the other one.
  */
 #include "console/log.h"
 #include "device/pci_function.h"
 #include "device/pci_regs.h"
 
-#define BELOW_4G 0x100000000ul
+#define BELOW_4G    0x100000000ul
+#define LARGEST     (1ul << 47)
+#define LARGE_LEAST (1ul << 28) /* below 4 GiB there may be no room for such */
 
 /* ---- What they are ---- */
 
@@ -89,6 +91,13 @@ static bool is_unplaced_memory(const struct bm_pci_bar *bar)
 	return bar->size && bar->flags & BM_PCI_BAR_UNPLACED && !(bar->flags & BM_PCI_BAR_IO);
 }
 
+/* Goes far up if it can. */
+static bool is_large(const struct bm_pci_bar *bar)
+{
+	const uint32_t both = BM_PCI_BAR_64 | BM_PCI_BAR_PREFETCHABLE;
+	return (bar->flags & both) == both && bar->size >= LARGE_LEAST;
+}
+
 /* A bridge's plain memory window; false if it is shut. */
 static bool bridge_window(const struct pci_function *f, struct address_window *window)
 {
@@ -152,11 +161,13 @@ static uint64_t obstacle(const struct pci_function *inside, uint64_t start, uint
 	return 0;
 }
 
-/* The first free place in the windows, aligned to its size; 0 if there is none. */
+/* The first free place in the windows, aligned to its size; 0 if there is none. Large: in the last.
+ */
 static uint64_t find_place(const struct pci_function *inside, const struct address_window *windows,
-			   size_t count, uint64_t size, bool wide)
+			   size_t count, uint64_t size, bool wide, bool large)
 {
-	for (size_t i = 0; i < count; i++) {
+	for (size_t n = 0; n < count; n++) {
+		size_t i = large ? count - 1 - n : n;
 		uint64_t at = windows[i].start, end = windows[i].end, blocked;
 		if (!wide && end > BELOW_4G)
 			end = BELOW_4G;
@@ -175,24 +186,27 @@ static uint64_t find_place(const struct pci_function *inside, const struct addre
 static uint64_t power_of_two(uint64_t size)
 {
 	uint64_t power = PCI_WINDOW_UNIT;
-	while (power < size && power < BELOW_4G)
+	while (power < size && power < LARGEST)
 		power *= 2;
 	return power;
 }
 
-/* What is on a bus and not placed: the sum of its sizes, with windows of bridges. */
-static uint64_t needed_on(uint16_t segment, uint8_t bus)
+/* What is on a bus and not placed, large or not: the sum of its sizes, with windows of bridges. */
+static uint64_t needed_on(uint16_t segment, uint8_t bus, bool large)
 {
 	uint64_t sum = 0;
 	for (const struct pci_function *f = pci_functions; f; f = f->next) {
 		if (f->place.segment != segment || f->place.bus != bus)
 			continue;
 		for (unsigned n = 0; n < BM_PCI_BARS; n++)
-			if (is_unplaced_memory(&f->info.bars[n]) && f->info.bars[n].size < BELOW_4G)
+			if (is_unplaced_memory(&f->info.bars[n]) &&
+			    is_large(&f->info.bars[n]) == large &&
+			    (large || f->info.bars[n].size < BELOW_4G))
 				sum += f->info.bars[n].size;
 		/* Bus numbers only rise on the way down: this ends. */
-		uint64_t behind =
-		    f->info.secondary_bus > bus ? needed_on(segment, f->info.secondary_bus) : 0;
+		uint64_t behind = f->info.secondary_bus > bus
+				      ? needed_on(segment, f->info.secondary_bus, large)
+				      : 0;
 		if (behind)
 			sum += power_of_two(behind);
 	}
@@ -209,19 +223,46 @@ static void place_bar(struct pci_function *f, unsigned n, uint64_t at)
 		pci_set(f, PCI_BAR(n + 1), 4, at >> 32);
 }
 
-static void open_bridge(struct pci_function *f, uint64_t at, uint64_t size)
+static void open_bridge(struct pci_function *f, uint64_t at, uint64_t size, bool large)
 {
+	if (large) {
+		pci_set(f, PCI_PREFETCH_BASE, 2, at >> 16 & PCI_WINDOW_MASK);
+		pci_set(f, PCI_PREFETCH_LIMIT, 2, (at + size - 1) >> 16 & PCI_WINDOW_MASK);
+		pci_set(f, PCI_PREFETCH_BASE_HIGH, 4, at >> 32);
+		pci_set(f, PCI_PREFETCH_LIMIT_HIGH, 4, (at + size - 1) >> 32);
+		return;
+	}
 	pci_set(f, PCI_MEMORY_BASE, 2, at >> 16 & PCI_WINDOW_MASK);
 	pci_set(f, PCI_MEMORY_LIMIT, 2, (at + size - 1) >> 16 & PCI_WINDOW_MASK);
+}
+
+/* Give a bridge a window of this size, if it needs one. */
+static void place_bridge(struct pci_function *f, const struct pci_function *inside,
+			 const struct address_window *windows, size_t count, uint64_t size,
+			 bool large)
+{
+	bool wide = large && pci_get(f, PCI_PREFETCH_BASE, 2) & PCI_PREFETCH_64;
+	struct address_window own;
+	uint64_t behind, at;
+
+	if ((large ? bridge_prefetch_window : bridge_window)(f, &own))
+		return;
+	behind = needed_on(f->place.segment, f->info.secondary_bus, large);
+	if (!behind || power_of_two(behind) != size)
+		return;
+	at = find_place(inside, windows, count, size, wide, large);
+	if (at)
+		open_bridge(f, at, size, large);
+	else
+		log_info("%s: no place for its window of %lu KiB", f->device.name, size >> 10);
 }
 
 static void place_bus(uint16_t segment, uint8_t bus, const struct pci_function *inside,
 		      const struct address_window *windows, size_t count)
 {
 	/* From the largest size to the smallest. */
-	for (uint64_t size = 1ul << 47; size >= 16; size /= 2)
+	for (uint64_t size = LARGEST; size >= 16; size /= 2)
 		for (struct pci_function *f = pci_functions; f; f = f->next) {
-			struct address_window own;
 			uint64_t at;
 			if (f->place.segment != segment || f->place.bus != bus)
 				continue;
@@ -230,24 +271,17 @@ static void place_bus(uint16_t segment, uint8_t bus, const struct pci_function *
 				if (!is_unplaced_memory(bar) || bar->size != size)
 					continue;
 				at = find_place(inside, windows, count, size,
-						bar->flags & BM_PCI_BAR_64);
+						bar->flags & BM_PCI_BAR_64, is_large(bar));
 				if (at)
 					place_bar(f, n, at);
 				else
 					log_info("%s: no place for register block %u of %lu KiB",
 						 f->device.name, n, size >> 10);
 			}
-			if (f->info.secondary_bus <= bus || bridge_window(f, &own))
+			if (f->info.secondary_bus <= bus)
 				continue;
-			uint64_t behind = needed_on(segment, f->info.secondary_bus);
-			if (!behind || power_of_two(behind) != size)
-				continue;
-			at = find_place(inside, windows, count, size, false);
-			if (at)
-				open_bridge(f, at, size);
-			else
-				log_info("%s: no place for its window of %lu KiB", f->device.name,
-					 size >> 10);
+			place_bridge(f, inside, windows, count, size, true);
+			place_bridge(f, inside, windows, count, size, false);
 		}
 	/* Then what is behind the bridges. */
 	for (struct pci_function *f = pci_functions; f; f = f->next) {

@@ -97,6 +97,7 @@ struct bmfs_disk {
 struct bmfs_file {
 	uint64_t start, reserved; /* blocks */
 	uint64_t size;            /* bytes; a power cut takes it back to the record's */
+	uint64_t shown;           /* the largest that the record on the disk may say it is */
 	uint64_t gap, split;      /* blocks; gap is not 0 while it is moved over itself: slide.c */
 	uint32_t users;           /* bmfs_hold() */
 	uint32_t pins;            /* bmfs_pin(): it may not be moved */

@@ -58,19 +58,7 @@ static struct bmfs_edge *pick_edge(struct bmfs *fs, uint64_t sector, const struc
 	return &fs->edge[keep == &fs->edge[0]];
 }
 
-/* What the disk may show of a file: its size now, or the record's, if it was cut since. */
-static uint64_t size_on_disk(const struct bmfs *fs, const struct bmfs_file *file)
-{
-	uint64_t size =
-	    file->record == BMFS_NO_RECORD ? 0 : bmfs_get64(fs->directory[file->record].size);
-
-	return size > file->size ? size : file->size;
-}
-
-/*
- * Fill an edge with a sector of a file. What it has there is kept, even behind its size: if power
- * goes before the record knows that the file was cut, it must not have lost more.
- */
+/* Fill an edge with a sector of a file. */
 static int load_edge(struct bmfs *fs, struct bmfs_file *file, struct bmfs_edge *edge,
 		     uint64_t index)
 {
@@ -81,7 +69,7 @@ static int load_edge(struct bmfs *fs, struct bmfs_file *file, struct bmfs_edge *
 	if (edge->sector == transfer.sector)
 		return 0;
 	edge->sector = BMFS_NO_SECTOR;
-	if (size_on_disk(fs, file) > index * size)
+	if (file->size > index * size)
 		error = fs->disk->ops->read(fs->disk, &transfer, 1);
 	else
 		memset(edge->data, 0, size);
@@ -264,9 +252,12 @@ static int extend(struct bmfs *fs, struct bmfs_file *file, uint64_t size)
 
 static int grow_for(struct bmfs *fs, struct bmfs_file *file, uint64_t size)
 {
+	int error;
+
 	if (size > INT64_MAX)
 		return -BMFS_EFBIG;
-	return bmfs_grow(fs, file, bmfs_blocks_for(size));
+	error = size > file->size ? bmfs_settle_cut(fs, file) : 0;
+	return error ? error : bmfs_grow(fs, file, bmfs_blocks_for(size));
 }
 
 long bmfs_write(struct bmfs *fs, struct bmfs_file *file, const void *data, size_t size,

@@ -13,6 +13,7 @@
  * 2. Before a record says more of a file's contents, the contents are flushed.  (bmfs_commit)
  * 3. Before a block is used again, the record that gave it free is flushed.  (bmfs_claim)
  * 4. Before a name is used again in another sector, its end in the old one is.  (bmfs_claim_name)
+ * 5. Before a file grows again, the record that cut it is flushed.  (bmfs_settle_cut)
  */
 #ifndef BMFS_INTERNAL_H
 #define BMFS_INTERNAL_H
@@ -78,6 +79,8 @@ int bmfs_flush(struct bmfs *fs);
 int bmfs_put_record(struct bmfs *fs, unsigned record, const struct bmfs_record *old, bool durable);
 /* Size and place of a file into its record, contents first. */
 int bmfs_commit(struct bmfs *fs, struct bmfs_file *file, bool durable);
+/* That a file was cut is on the disk: before anything is written behind its size. Rule 5. */
+int bmfs_settle_cut(struct bmfs *fs, struct bmfs_file *file);
 /* The same sectors in the last block: best effort. */
 void bmfs_put_copy(struct bmfs *fs);
 

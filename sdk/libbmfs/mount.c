@@ -81,6 +81,7 @@ static void add_file(struct bmfs *fs, unsigned i, uint32_t problems)
 	    .start = start,
 	    .reserved = reserved,
 	    .size = bmfs_min(bmfs_get64(record->size), reserved * BMFS_BLOCK),
+	    .shown = bmfs_get64(record->size),
 	    .record = (int16_t)i,
 	    .used = true,
 	};

@@ -44,6 +44,8 @@ static int write_suspects(struct bmfs *fs)
 int bmfs_put_record(struct bmfs *fs, unsigned record, const struct bmfs_record *old, bool durable)
 {
 	struct bmfs_record now = fs->directory[record];
+	struct bmfs_file *file = fs->by_record[record];
+	uint64_t size = bmfs_get64(now.size);
 	int error;
 
 	fs->directory[record] = *old;
@@ -53,6 +55,8 @@ int bmfs_put_record(struct bmfs *fs, unsigned record, const struct bmfs_record *
 	fs->directory[record] = now;
 	fs->copy_behind = true;
 	error = write_sector(fs, bmfs_sector_of(fs, record), durable);
+	if (file && ((durable && !error) || size > file->shown))
+		file->shown = size;
 	if (error) {
 		/* The disk may have either: until it is told again, no block and no name is free.
 		 */
@@ -89,6 +93,13 @@ int bmfs_flush(struct bmfs *fs)
 		fs->suspect |= (uint8_t)((1u << (BMFS_DIRECTORY_SIZE / fs->disk->sector_size)) - 1);
 		return error;
 	}
+	for (unsigned i = 0; i < BMFS_FILES && fs->records_pending; i++) {
+		struct bmfs_file *file = &fs->files[i];
+
+		file->shown = file->used && file->record != BMFS_NO_RECORD
+				  ? bmfs_get64(fs->directory[file->record].size)
+				  : 0;
+	}
 	fs->records_pending = fs->freed_pending = false;
 	fs->dropped_count = 0;
 	return 0;
@@ -120,6 +131,15 @@ int bmfs_commit(struct bmfs *fs, struct bmfs_file *file, bool durable)
 		return error;
 	file->changed = false;
 	return 0;
+}
+
+int bmfs_settle_cut(struct bmfs *fs, struct bmfs_file *file)
+{
+	if (file->shown <= file->size)
+		return 0;
+	if (file->changed && file->record != BMFS_NO_RECORD)
+		return bmfs_commit(fs, file, true);
+	return bmfs_flush(fs);
 }
 
 void bmfs_put_copy(struct bmfs *fs)

@@ -164,7 +164,7 @@ static int epoll_events(struct file *file, struct watch *watch)
 	return 0;
 }
 
-static void epoll_close(struct file *file)
+static int epoll_close(struct file *file)
 {
 	struct set *set = set_of(file);
 
@@ -176,6 +176,7 @@ static void epoll_close(struct file *file)
 	net_unlock();
 	free(set->buckets);
 	free(set);
+	return 0;
 }
 
 static const struct file_ops epoll_ops = {

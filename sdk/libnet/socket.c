@@ -248,13 +248,14 @@ static int socket_poll(struct file *file, struct watch *watch)
 	return socket->kind->poll(socket);
 }
 
-static void socket_close(struct file *file)
+static int socket_close(struct file *file)
 {
 	struct socket *socket = socket_of(file);
 
 	net_lock();
 	socket->kind->close(socket);
 	net_unlock();
+	return 0;
 }
 
 const struct file_ops socket_file_ops = {

@@ -358,13 +358,13 @@ def block_read(bench, device):
 
 @figure("block-read-virtio", "instructions", 400)
 def block_read_virtio(bench):
-    """a 4 KiB read on virtio-blk, from the API call to its answer, the wait left out"""
+    """a 4 KiB read into a page on virtio-blk, from the API call to its answer, the wait left out"""
     return block_read(bench, "virtio-blk-pci")
 
 
 @figure("block-read-nvme", "instructions", 400)
 def block_read_nvme(bench):
-    """a 4 KiB read on NVMe, from the API call to its answer, the wait left out"""
+    """a 4 KiB read into a page on NVMe, from the API call to its answer, the wait left out"""
     return block_read(bench, "nvme,serial=bench")
 
 

@@ -68,8 +68,51 @@ class Disks(support.Case):
         for machine in ("microvm", "q35", "pc"):
             one = self.good(boot("--machine", machine, app, *disks)).out
             two = self.good(boot("--machine", machine, app, *disks, "--", "/disk1")).out
-            shown = sorted(re.search("file ([ab]):", text)[1] for text in (one, two))
-            self.assertEqual(shown, ["a", "b"])
+            self.assertEqual([re.search("file ([ab]):", text)[1] for text in (one, two)], ["a", "b"])
+
+    def order(self, count, *words):
+        """The files that the disks /disk0, /disk1, … of one machine have."""
+        text = [self.good(boot(*words, "--snapshot", "--", f"/disk{i}")).out for i in range(count)]
+        return "".join("".join(re.findall("file (.):", t)) or "-" for t in text)
+
+    def disks(self, *drivers):
+        """--disk for as many disks, each with a file that has the name of its letter."""
+        words = []
+        for name, driver in zip("abcd", drivers):
+            self.write(f"{name}/{name}")
+            self.good(tool("disk", "create", "-qf", "32M", self.path(name + ".img"), "--from", self.path(name)))
+            words += ["--disk", self.path(name + ".img") + (f",driver={driver}" if driver else "")]
+        return words
+
+    def test_order(self):
+        """Disks of different drivers keep the order of --disk, on each machine."""
+        app = self.image("elf", part("STATE"))
+        self.assertEqual(self.order(4, app, *self.disks("", "nvme", "virtio", "ahci")), "abcd")
+        self.assertEqual(self.order(3, app, *self.disks("ahci", "nvme", "ahci")), "abc")
+        self.assertEqual(self.order(3, "--machine", "q35", app, *self.disks("ahci", "", "ahci")), "abc")
+        # ATA's controller is the first device of pc.
+        self.assertEqual(self.order(3, app, *self.disks("nvme", "ata", "virtio")), "bac")
+
+    def test_many(self):
+        """As many as are promised, beside a network."""
+        app = self.image("elf", part("STATE"))
+        iso = self.image("iso", part("STATE"))
+        self.good(tool("disk", "create", "-q", "32M", self.path("d.img")))
+        disk = self.path("d.img") + ",readonly"
+        for image, machine, count in ((app, "microvm", 23), (app, "microvm", 28), (iso, "q35", 28), (iso, "pc", 28)):
+            words = [word for i in range(count) for word in ("--disk", disk)]
+            done = self.good(boot("--machine", machine, "--net", "user", image, *words, "--", f"/disk{count - 1}"))
+            self.assertIn("open: done", done.out)
+        words = [word for i in range(30) for word in ("--disk", self.path("d.img") + ",driver=ahci")]
+        self.assertIn("open: done", self.good(boot("--snapshot", app, *words, "--", "/disk29")).out)
+
+    def test_medium(self):
+        """pc's ATA controller has room for a boot medium and three disks."""
+        for form, shown in (("iso", "abc-"), ("disk", "-abc")):
+            image = self.image(form, part("STATE"))
+            words = ("--machine", "pc", image, *self.disks("ata", "ata", "ata"))
+            self.assertEqual(self.order(4, *words), shown)
+            self.problem(boot(*words, *words[-2:]), "room for four", status=125)
 
     def test_drivers(self):
         """Each driver's name becomes QEMU's device; whether ours is in the kernel is told elsewhere."""
@@ -88,6 +131,9 @@ class Disks(support.Case):
         self.problem(boot(app, "--machine", "q35", "--disk", disk + ",driver=ata"), "no ATA", status=125)
         many = [word for i in range(5) for word in ("--disk", disk + ",driver=ata")]
         self.problem(boot(app, *many), "room for four", status=125)
+        for machine, driver in (("microvm", "virtio"), ("microvm", "nvme"), ("q35", "virtio"), ("pc", "nvme")):
+            many = [word for i in range(29) for word in ("--disk", f"{disk},driver={driver},readonly")]
+            self.problem(boot("--machine", machine, app, *many), "room for 28 disks", "driver=ahci", status=125)
         for driver in ("ahci", "ata"):
             for words in (f",readonly,driver={driver}", f",driver={driver},readonly=on"):
                 self.problem(boot(app, "--disk", disk + words), f"no {driver} disk that is read-only", "virtio",

@@ -430,14 +430,14 @@ static int disk_sync(struct node *node)
 }
 
 /* The last reference is gone: what is closed is in the directory. */
-static void disk_release(struct node *node)
+static int disk_release(struct node *node)
 {
 	struct volume *volume = volume_of(node);
 	struct bmfs_file *file;
 	int error;
 
 	if (S_ISDIR(node->mode))
-		return;
+		return 0;
 	file = file_of(volume, node);
 	disk_lock_exclusive(&volume->lock);
 	file->users = 1;
@@ -445,6 +445,7 @@ static void disk_release(struct node *node)
 	unlock(volume);
 	if (error)
 		bm_log(BM_LOG_ERROR, "disk: a file's size could not be written when it was closed");
+	return error_of(error);
 }
 
 static void disk_pin(struct node *node, bool pinned)

@@ -90,8 +90,8 @@ struct node_ops {
 	/* Files: stay where they are on the disk, or no longer; counted. */
 	void (*pin)(struct node *node, bool pinned);
 
-	/* The last reference is gone, and maybe the last link. */
-	void (*release)(struct node *node);
+	/* The last reference is gone, and maybe the last link. An error: what was not stored. */
+	int (*release)(struct node *node);
 };
 
 #define FILES_APPEND UINT64_MAX /* as an offset: at the end, wherever that is then */
@@ -134,7 +134,8 @@ struct file_ops {
 	int64_t (*seek)(struct file *file, int64_t offset, int whence);  /* ESPIPE */
 	int (*stat)(struct file *file, struct stat *status);             /* from the node */
 	int (*control)(struct file *file, int request, void *argument);  /* ENOTTY: for ioctl() */
-	void (*close)(struct file *file);                                /* last reference gone */
+	/* The last reference is gone. 0, or what close() fails with: it is closed all the same. */
+	int (*close)(struct file *file);
 	/* Several pieces in one go. By read and write, one piece after the other. */
 	long (*readv)(struct file *file, const struct iovec *pieces, int count);
 	long (*writev)(struct file *file, const struct iovec *pieces, int count);
@@ -151,7 +152,8 @@ struct file_ops {
 int files_attach(struct file *file, int lowest,
 		 bool close_on_exec);   /* a descriptor; takes over one reference */
 struct file *files_get(int descriptor); /* takes the lock and a reference; NULL: EBADF */
-void files_put(struct file *file);      /* drops the reference; the last one with the lock */
+/* Drops the reference; the last one with the lock, and then with the result of close. */
+int files_put(struct file *file);
 int files_close(int descriptor);
 int files_duplicate(int descriptor, int wanted, bool exact, bool close_on_exec);
 bool *files_close_on_exec(int descriptor); /* the flag's place, or NULL */
@@ -163,7 +165,7 @@ extern const struct file_ops console_file_ops;
 /* node.c */
 void node_stat(const struct node *node, struct stat *status);
 void node_hold(struct node *node);
-void node_drop(struct node *node);
+int node_drop(struct node *node); /* what release says, of the last one */
 /*
  * Its operations, with its lock and its maps in mind: everybody but a filesystem calls these, with
  * files_lock() or without.
@@ -172,8 +174,8 @@ long node_read(struct node *node, void *buffer, size_t size, uint64_t offset);
 long node_write(struct node *node, const void *data, size_t size, uint64_t offset);
 int node_resize(struct node *node, uint64_t size);
 int node_sync(struct node *node);
-int64_t files_now(void);               /* wall clock, ns */
-void files_release(struct file *file); /* a close for files with a node */
+int64_t files_now(void);              /* wall clock, ns */
+int files_release(struct file *file); /* a close for files with a node */
 
 /* posix_lock.c: give up what flock() gave; linked in with flock() alone */
 void files_unlock_node(struct file *file) __attribute__((weak, visibility("hidden")));

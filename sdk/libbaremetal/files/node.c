@@ -35,10 +35,9 @@ void node_hold(struct node *node)
 	node->references++;
 }
 
-void node_drop(struct node *node)
+int node_drop(struct node *node)
 {
-	if (!--node->references && node->ops->release)
-		node->ops->release(node);
+	return --node->references || !node->ops->release ? 0 : node->ops->release(node);
 }
 
 static void enter(const struct node *node)
@@ -148,14 +147,17 @@ int node_sync(struct node *node)
 	return error;
 }
 
-void files_release(struct file *file)
+int files_release(struct file *file)
 {
+	int error;
+
 	if (!file->node)
-		return; /* the console's, which is static */
+		return 0; /* the console's, which is static */
 	if (file->lock)
 		files_unlock_node(file);
 	if (file->pinned)
 		file->node->ops->pin(file->node, false);
-	node_drop(file->node);
+	error = node_drop(file->node);
 	free(file);
+	return error;
 }

@@ -87,19 +87,21 @@ struct file *files_get(int descriptor)
 	return file;
 }
 
-void files_put(struct file *file)
+int files_put(struct file *file)
 {
 	uint32_t references = __atomic_load_n(&file->references, __ATOMIC_RELAXED);
+	int error = 0;
 
 	/* The last one is dropped with the lock: nobody can find the file any more then. */
 	while (references > 1)
 		if (__atomic_compare_exchange_n(&file->references, &references, references - 1,
 						true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-			return;
+			return 0;
 	files_lock();
 	if (__atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) == 0 && file->ops->close)
-		file->ops->close(file);
+		error = file->ops->close(file);
 	files_unlock();
+	return error;
 }
 
 int files_close(int descriptor)
@@ -113,8 +115,7 @@ int files_close(int descriptor)
 	slot->file = NULL;
 	if (descriptor < first_free)
 		first_free = descriptor;
-	files_put(file);
-	return 0;
+	return files_put(file);
 }
 
 int files_duplicate(int descriptor, int wanted, bool exact, bool close_on_exec)

@@ -639,9 +639,10 @@ static const char *tree_target(struct node *node, size_t *length)
 	return of(node)->link.target;
 }
 
-static void tree_release(struct node *node)
+static int tree_release(struct node *node)
 {
 	free_if_unused(of(node));
+	return 0;
 }
 
 static const struct node_ops tree_ops = {

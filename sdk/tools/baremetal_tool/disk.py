@@ -15,6 +15,8 @@ NEVER_READ_ONLY = ("ahci", "ata")  # QEMU refuses such a disk
 DATA_DEFAULT = "64M"  # the data partition of `image -f disk`
 DATA_LEAST = 32 << 20
 LETTERS = "BKMGTPE"
+MMIO_MOST = 23  # of microvm's 24 places for virtio, one is the network's
+PCI_MOST = 28  # of a bus's 32 places: the machine's own devices, a screen and the network have the others
 
 
 def parse_size(text, option):
@@ -105,30 +107,39 @@ def machine_for(disks, machine, default):
 
 
 def arguments(disks, machine, snapshot, medium):
-    """QEMU's words for disks. medium: the boot medium takes the first place of pc's ATA controller."""
-    words, sata = [], 0
+    """QEMU's words for disks. medium: the boot medium takes the first place of pc's ATA controller.
+
+    A guest finds PCI's devices before the others, and each controller's disks together: so that the
+    order stays, virtio goes with the rest to PCI, and disks apart have AHCI controllers of their own.
+    """
+    words, sata, port, places = [], -1, 0, 0
+    mmio = machine == "microvm" and not needs_pci(disks)
     ata = ["bus=ide.0,unit=0", "bus=ide.0,unit=1", "bus=ide.1,unit=0", "bus=ide.1,unit=1"][bool(medium):]
     for number, disk in enumerate(disks):
         name = f"disk{number}"
         words += ["-drive", f"if=none,id={name},format=raw,cache=writeback,readonly={'on' if disk.read_only else 'off'},"
                             f"snapshot={'on' if snapshot else 'off'},file={os.fsdecode(disk.path).replace(',', ',,')}"]
         if disk.driver == "virtio":
-            kind = "virtio-blk-device" if machine == "microvm" else "virtio-blk-pci"
-            words += ["-device", f"{kind},drive={name}"]
+            words += ["-device", f"{'virtio-blk-device' if mmio else 'virtio-blk-pci'},drive={name}"]
         elif disk.driver == "nvme":
             words += ["-device", f"nvme,drive={name},serial={name}"]
         elif disk.driver == "ahci":
-            if sata % 6 == 0:
-                words += ["-device", f"ahci,id=sata{sata // 6}"]
-            words += ["-device", f"ide-hd,drive={name},bus=sata{sata // 6}.{sata % 6}"]
-            sata += 1
+            port = port + 1 if number and disks[number - 1].driver == "ahci" else 0
+            if port % 6 == 0:
+                sata += 1
+                words += ["-device", f"ahci,id=sata{sata}"]
+            words += ["-device", f"ide-hd,drive={name},bus=sata{sata}.{port % 6}"]
         elif not ata:
             raise Problem("an ATA controller has room for four disks, the boot medium among them",
                           "use another driver for some of them")
         else:
             words += ["-device", f"ide-hd,drive={name},{ata.pop(0)}"]
+        places += disk.driver in ("virtio", "nvme") or disk.driver == "ahci" and port % 6 == 0
+        if places > PCI_MOST:
+            raise Problem(f"a machine has room for {PCI_MOST} disks and controllers",
+                          "give driver=ahci to neighbours: six of these need one controller")
     return words
 
 
 def needs_pci(disks):
-    return any(d.driver in ("nvme", "ahci") for d in disks)
+    return len(disks) > MMIO_MOST or any(d.driver in ("nvme", "ahci") for d in disks)

@@ -306,7 +306,7 @@ def machine(kind, cores, memory, accel, firmware=None):
     return arguments
 
 
-def boot_medium(path, kind, snapshot=False):
+def boot_medium(path, kind, snapshot=False, machine=None):
     """QEMU's arguments that attach an image. snapshot: what is written to a disk is dropped."""
     if kind in ("elf", "kernel"):
         return ["-kernel", path]
@@ -314,7 +314,7 @@ def boot_medium(path, kind, snapshot=False):
     snapshot = kind == "disk" and (snapshot or not os.access(path, os.W_OK))
     return ["-drive", f"if=none,id=medium,format=raw,readonly={read_only},file={quoted(path)},"
                       f"snapshot={'on' if snapshot else 'off'}",
-            "-device", f"{device},drive=medium,bootindex=0"]
+            "-device", f"{device},drive=medium,bootindex=0" + (",bus=ide.0,unit=0" if machine == "pc" else "")]
 
 
 COMMAND_LINE_MAX = 4095  # bytes (kernel/boot/command_line.h)

@@ -73,7 +73,7 @@ class Plan:
         memory = self.memory(options, kind, bool(disks) or net.needed())
         pci = ",pcie=on" if kind == "microvm" and (disk.needs_pci(disks) or net.needs_pci()) else ""
         arguments = [program, *qemu.machine(kind + pci, options.cores, memory, self.accel, firmware),
-                     *qemu.boot_medium(self.path, self.kind, options.snapshot),
+                     *qemu.boot_medium(self.path, self.kind, options.snapshot, kind),
                      *disk.arguments(disks, kind, options.snapshot, not direct),
                      *net.arguments(kind),
                      *qemu.pass_words(self.words, self.kind),

@@ -213,7 +213,8 @@ static void find_place(struct image *image, enum image_use use)
 	uint8_t head[512] = {0};
 	int count;
 
-	disk->sectors = image->size / disk->sector_size;
+	/* A machine sees a part of a sector as a whole one. */
+	disk->sectors = image->size / disk->sector_size + (image->size % disk->sector_size != 0);
 	place = (struct bmfs_extent){0, disk->sectors, 0};
 	if (options.has_offset) {
 		if (options.offset % disk->sector_size || options.offset >= image->size)

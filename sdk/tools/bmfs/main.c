@@ -293,12 +293,25 @@ static int command_list(char **arguments)
 	return 0;
 }
 
+static const char temporary[] = ".bmfs is copying"; /* left by a copy that was killed */
+
+/* That a file may get: the next copy would delete one of that other name. */
+static void check_name(const char *name)
+{
+	if (!bmfs_name_good(name, strlen(name)))
+		fail_bmfs(shown(name), -BMFS_ENAME);
+	if (!strcmp(name, temporary))
+		fail("choose another name",
+		     "%s is the name of a copy under way: nothing else may have it", shown(name));
+}
+
 static int command_create(char **arguments)
 {
 	struct bmfs_file *file;
 	int error;
 
 	open_disk(arguments[0], IMAGE_WRITE);
+	check_name(arguments[1]);
 	error = bmfs_create(&fs, arguments[1], strlen(arguments[1]),
 			    arguments[2] ? parse_size(arguments[2]) : 0, &file);
 	if (error)
@@ -344,13 +357,11 @@ static int command_read(char **arguments)
 /* A new file takes the old one's place when all of it is there. */
 static void put_file(const char *name, int in, const char *path)
 {
-	static const char temporary[] = ".bmfs is copying"; /* left by a copy that was killed */
 	struct bmfs_file *file = bmfs_find(&fs, name, strlen(name)), *old = file;
 	uint64_t reserve = old ? old->reserved * BMFS_BLOCK : 0;
 	int error = 0;
 
-	if (!bmfs_name_good(name, strlen(name)))
-		fail_bmfs(shown(name), -BMFS_ENAME);
+	check_name(name);
 	if (old && options.in_place) {
 		error = bmfs_resize(&fs, old, 0);
 	} else {
@@ -409,9 +420,10 @@ static int command_rename(char **arguments)
 	int error;
 
 	open_disk(arguments[0], IMAGE_WRITE);
+	check_name(arguments[2]);
 	error = bmfs_rename(&fs, need(arguments[1]), arguments[2], strlen(arguments[2]));
 	if (error)
-		fail_bmfs(shown(arguments[error == -BMFS_ENAME ? 2 : 1]), error);
+		fail_bmfs(shown(arguments[1]), error);
 	close_disk();
 	return 0;
 }
@@ -444,8 +456,7 @@ static int command_import(char **arguments)
 			     "%s is a folder, and BMFS has none; nothing was copied", shown(name));
 		if (!S_ISREG(status.st_mode))
 			fail("move it elsewhere", "%s is no file; nothing was copied", shown(name));
-		if (!bmfs_name_good(name, strlen(name)))
-			fail_bmfs(shown(name), -BMFS_ENAME);
+		check_name(name);
 		total += (uint64_t)status.st_size;
 	}
 	progress_begin(total);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests of /disk0 share: images, guests, and what the host says of an image afterwards.
 
-KERNEL, BMFS (the program), ASLEEP, GROW, LOCKS, POSIX, POWER, SILENT, STATE, STORAGE, SYNCED, THREADS (guests) name the
+KERNEL, BMFS (the program), ASLEEP, CLOSED, GROW, LOCKS, POSIX, POWER, SILENT, STATE, STORAGE, SYNCED, THREADS (guests) name the
 parts, by meson.build.
 """
 import os

@@ -281,6 +281,18 @@ class Trouble(Case):
         self.assertNotIn("file ..", output)
         self.assertIn("create: done", output)
 
+    def test_close(self):
+        """close() tells of a size that the disk did not take."""
+        self.make({})
+        self.boot("CLOSED", append="-- 0")
+        self.assertEqual(self.check(), {"grown": b"x", "stream": b"text"})
+        for name in ("grown", "stream"):
+            self.good("delete", self.image, name)
+        output = self.boot("CLOSED", append="-- EIO",
+                           image=rules_of(self.folder, self.image, "flush_to_disk", 1, once=False))
+        self.assertIn("the last one: I/O error", output)
+        self.check()
+
     def test_io_errors(self):
         """QEMU fails the Nth request: the program is told, and the disk stays sound."""
         self.make({"f": b"text"})
@@ -290,7 +302,7 @@ class Trouble(Case):
                 self.good("delete", self.image, "made") if b"  made" in self.good("list", self.image) else None
                 # blkdebug takes the image as it is; its name has neither comma nor colon
                 output = self.boot("STATE", image=rules_of(self.folder, self.image, event, n))
-                # By the call that it concerns; what close() and the end write has the log alone.
+                # By the call that it concerns; what the end writes has the log alone, and STATE asks no close().
                 failed = "I/O error" in output
                 told += failed
                 if not failed and not re.search("could not be written when it was closed|may be lost", output):

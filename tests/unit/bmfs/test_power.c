@@ -38,7 +38,9 @@ static struct step {
 	unsigned before, after; /* events */
 	int synced;             /* a file's number, -1: none, -2: all */
 	int replaced, by;       /* rename over another file; or -1 */
-} steps[OPS + 1];
+	int cut;                /* a file that was made shorter, or -1, */
+	uint32_t cut_to;
+} steps[OPS + 2]; /* the last one may be two */
 static unsigned step_count, file_count;
 static struct bmfs_file *handles[FILES];
 static uint64_t seed;
@@ -66,7 +68,7 @@ static struct step *begin_step(void)
 	struct step *step = &steps[step_count], *last = step - 1;
 
 	memset(step, 0, sizeof(*step));
-	step->synced = step->replaced = step->by = -1;
+	step->synced = step->replaced = step->by = step->cut = -1;
 	if (step_count)
 		memcpy(step->states, last->states, sizeof(step->states));
 	step->before = sim.event_count;
@@ -195,11 +197,22 @@ static void do_step(void)
 		if (state->size < 16)
 			break;
 		size = 16 + below(below(3) ? state->size : 3000);
+		if (size < state->size) {
+			step->cut = file;
+			step->cut_to = size;
+		}
 		CHECK(bmfs_resize(&fs, handles[file], size) == 0);
+		if (below(3) == 0) { /* closed: a record that is not flushed */
+			bmfs_hold(handles[file]);
+			CHECK(bmfs_release(&fs, handles[file]) == 0);
+		}
 		memcpy(content, state->content, size < state->size ? size : state->size);
 		set_content(state, content, size);
-		if (below(2) && size + 300 <= CONTENT)
-			write_file(step, (unsigned)file, size, 1 + below(300));
+		if (!below(2) || size + 300 > CONTENT)
+			break;
+		end_step(step);
+		step = begin_step();
+		write_file(step, (unsigned)file, size, 1 + below(300));
 		break;
 	}
 	default:
@@ -288,6 +301,35 @@ struct seen {
 	char name[BMFS_NAME_SIZE];
 };
 
+static bool was(unsigned file, unsigned from, unsigned to, unsigned at, uint8_t byte)
+{
+	for (unsigned i = from; i <= to; i++) {
+		const struct state *state = &steps[i].states[file];
+
+		if (state->exists && at < state->size && state->content[at] == byte)
+			return true;
+	}
+	return false;
+}
+
+/* Where a file was cut, it has what was there before or what came after, never a mixture. */
+static void check_cut(unsigned cut, unsigned file, unsigned from, unsigned to,
+		      const uint8_t *content, uint64_t size)
+{
+	for (unsigned k = from + 1; k <= to; k++) {
+		bool before = false, after = false;
+
+		if (steps[k].cut != (int)file)
+			continue;
+		for (unsigned o = steps[k].cut_to; o < size; o++) {
+			before |= !was(file, k, to, o, content[o]);
+			after |= !was(file, from, k - 1, o, content[o]);
+		}
+		if (before && after)
+			fail(cut, "has bytes from before it was cut beside later ones", file);
+	}
+}
+
 static void check_content(unsigned cut, unsigned file, unsigned from, unsigned to,
 			  const uint8_t *content, uint64_t size)
 {
@@ -298,18 +340,12 @@ static void check_content(unsigned cut, unsigned file, unsigned from, unsigned t
 	if (!size_good)
 		fail(cut, "has a size that it never had since it was synced", file);
 	for (unsigned o = 0; o < size; o++) {
-		bool good = false;
-
-		for (unsigned i = from; i <= to && !good; i++) {
-			const struct state *state = &steps[i].states[file];
-
-			good = state->exists && o < state->size && state->content[o] == content[o];
-		}
-		if (!good) {
+		if (!was(file, from, to, o, content[o])) {
 			fail(cut, "has a byte that was not written to it", file);
 			return;
 		}
 	}
+	check_cut(cut, file, from, to, content, size);
 }
 
 static unsigned from[FILES]; /* the step in which a file was synced last, or 0 */

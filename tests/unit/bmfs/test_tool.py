@@ -93,6 +93,33 @@ class Commands(Case):
         self.bad("no room for it", "write", self.image, "g", stdin=b"y" * (40 * MIB))
         self.bad("no room for it", "create", self.image, "g", "1T")
 
+    def test_name_of_a_copy(self):
+        """What a killed copy leaves has a name that no other file gets; the next copy replaces it."""
+        name = ".bmfs is copying"
+        self.format()
+        self.good("write", self.image, "f", stdin=b"x")
+        self.write("in/" + name, b"theirs")
+        self.write("in/other", b"other")
+        for words in (("import", self.image, self.path("in")), ("write", self.image, name),
+                      ("create", self.image, name), ("rename", self.image, "f", name)):
+            self.bad("name of a copy under way", *words)
+        self.assertRegex(self.good("list", self.image), rb"1 file;")
+        other = Image(self.image)
+        other.create(name, 2)
+        self.good("write", self.image, "g", stdin=b"y")
+        self.assertNotIn(name.encode(), self.good("list", self.image))
+        other.create(name, 2)
+        self.good("delete", self.image, name)
+
+    def test_part_of_a_sector(self):
+        """As large as a machine that has the image sees it."""
+        for size in (64 * MIB - 1, 64 * MIB - 511):
+            self.good("format", "-q", "-f", "--size", str(size), self.image)
+            self.assertIn(b" of 60 MiB free", self.good("list", self.image))
+            self.good("check", self.image)
+        self.good("format", "-q", "-f", "--size", str(64 * MIB - 512), self.image)
+        self.assertIn(b" of 58 MiB free", self.good("list", self.image))
+
     def test_all_of_the_disk(self):
         """A file that grows by and by, beside one in the middle, gets all that is free: it is moved over itself."""
         self.format()

@@ -636,6 +636,63 @@ static void check_late_rest(void)
 	free(memory);
 }
 
+/* FUA: the device's own, or a flush behind the write, whose answer is the request's; or not needed. */
+static void check_fua(void)
+{
+	static const uint32_t flags[] = {0, BM_BLOCK_WRITE_CACHE, BM_BLOCK_HAS_FUA,
+					 BM_BLOCK_WRITE_CACHE | BM_BLOCK_HAS_FUA};
+	unsigned char *memory = aligned_alloc(8192, 8192);
+	struct bm_block_segment segment = {memory, 4096};
+
+	for (unsigned i = 0; i < 16; i++) {
+		bool fua = i & 4, fails = i & 8, flush = fua && i % 4 == 1;
+		struct bm_block_request r = {.operation = BM_BLOCK_WRITE, .segments = &segment,
+					     .segment_count = 1, .flags = fua ? BM_BLOCK_FUA : 0};
+		struct bm_block_request *list[] = {&r};
+
+		driver = (struct bm_block_driver){.queues = 1, .flags = flags[i % 4]};
+		int d = add();
+		unsigned started = mode.started, flushes = mode.flushes;
+		CHECK(block_submit(d, list, 1) == 1 && mode.started == started + 1);
+		CHECK(commands[0][0].c.operation == BM_BLOCK_WRITE);
+		CHECK(commands[0][0].c.flags == (fua && i & 2 ? BM_BLOCK_FUA : 0));
+		block_poll(d, 0);
+		CHECK(mode.started == started + 1 + flush);
+		CHECK(flush ? r.status == BM_BLOCK_PENDING : r.status == 0);
+		mode.fail = fails ? 1000 : 0;
+		CHECK(block_wait(d, &r) == (flush && fails ? -BM_EIO : 0));
+		CHECK(mode.flushes == flushes + (flush && !fails));
+		mode.fail = 0;
+	}
+	free(memory);
+}
+
+/* What is never answered, or to be begun again for ever, ends after so many attempts. */
+static void check_attempts(void)
+{
+	unsigned char *memory = aligned_alloc(8192, 8192);
+	struct bm_block_segment segment = {memory, 4096};
+
+	for (int again = 0; again < 2; again++) {
+		struct bm_block_request r = {.segments = &segment, .segment_count = 1};
+		struct bm_block_request *list[] = {&r};
+		unsigned started = mode.started, resets = mode.resets;
+
+		driver = (struct bm_block_driver){.queues = 1};
+		int d = add();
+		*(again ? &mode.again : &mode.never) = 1000;
+		CHECK(block_submit(d, list, 1) == 1);
+		for (int i = 0; i < 100000 && r.status == BM_BLOCK_PENDING; i++)
+			block_poll(d, 0);
+		CHECK(r.status == (again ? -BM_EIO : -BM_ETIMEDOUT));
+		CHECK(mode.started == started + BM_BLOCK_ATTEMPTS);
+		CHECK(mode.resets == resets + BM_BLOCK_ATTEMPTS);
+		mode.again = mode.never = 0;
+	}
+	mode.resets = 0;
+	free(memory);
+}
+
 static void run(const char *name, unsigned rounds)
 {
 	unsigned before = unit_failures;
@@ -655,6 +712,8 @@ int main(void)
 	check_faults();
 	check_late();
 	check_late_rest();
+	check_fua();
+	check_attempts();
 	check_doze();
 
 	driver = (struct bm_block_driver){.queues = 1};

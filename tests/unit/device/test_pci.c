@@ -131,6 +131,10 @@ void pci_access_write(struct pci_place place, uint32_t offset, uint32_t size, ui
 			/* A register that is probed must not answer meanwhile. */
 			CHECK(!(f->bytes[PCI_COMMAND] & 3) || value == old || f->noise);
 		}
+	/* A bridge says there, for good, that its window has 64 bits. */
+	if ((f->bytes[PCI_HEADER_TYPE] & 0x7f) == PCI_HEADER_TYPE_BRIDGE &&
+	    (offset == PCI_PREFETCH_BASE || offset == PCI_PREFETCH_LIMIT))
+		value = (value & ~0xfu) | (f->bytes[offset] & 0xf);
 	memcpy(f->bytes + offset, &value, size);
 }
 
@@ -407,6 +411,19 @@ static void check_placed(bool all)
 				    open && x->address >= base && x->address + x->size - 1 <= limit;
 				bool apart =
 				    !open || x->address > limit || x->address + x->size <= base;
+				uint64_t far_base =
+				    (uint64_t)pci_get(g, PCI_PREFETCH_BASE_HIGH, 4) << 32 |
+				    (pci_get(g, PCI_PREFETCH_BASE, 2) & 0xfff0) << 16;
+				uint64_t far_limit =
+				    ((uint64_t)pci_get(g, PCI_PREFETCH_LIMIT_HIGH, 4) << 32 |
+				     (pci_get(g, PCI_PREFETCH_LIMIT, 2) & 0xfff0) << 16) +
+				    0xfffff;
+				if (far_base && far_limit > far_base) {
+					inside = inside || (x->address >= far_base &&
+							    x->address + x->size - 1 <= far_limit);
+					apart = apart && (x->address > far_limit ||
+							  x->address + x->size <= far_base);
+				}
 				bool behind = g->info.secondary_bus &&
 					      f->place.bus >= g->info.secondary_bus &&
 					      f->place.bus <= g->last_bus;
@@ -445,6 +462,27 @@ static void check_place(void)
 	      info_of(0)->bars[0].address < 0xe0000000);
 	CHECK(info_of(1)->bars[0].address == 0xc0000000);
 	CHECK(info_of(5)->bars[1].flags & BM_PCI_BAR_UNPLACED); /* ports are firmware's business */
+
+	/* Large ones behind bridges, beside small ones that leave no room for them below 4 GiB. */
+	begin();
+	windows[0] = (struct address_window){0xc0000000, 0xf0000000};
+	windows[1] = (struct address_window){0x800000000, 0x1000000000};
+	window_count = 2;
+	add_bridge(0, 3, 0, 0);
+	f = add(0, 1, 0, 0, 0x33333333);
+	set_bar(f, 0, 1ul << 33, PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 0);
+	set_bar(f, 2, 1 << 28, 0, 0);
+	add_bridge(1, 4, 0, 0);
+	f = add(0, 2, 0, 0, 0x44444444);
+	set_bar(f, 0, 1 << 28, PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 0);
+	set_bar(f, 2, 4096, PCI_BAR_TYPE_64, 0);
+	pci_find_all();
+	CHECK(pci_count() == 4);
+	check_placed(true);
+	CHECK(info_of(1)->bars[0].address >= 0x800000000 &&
+	      info_of(1)->bars[2].address < 1ul << 32);
+	CHECK(info_of(3)->bars[0].address >= 0x800000000 &&
+	      info_of(3)->bars[2].address < 1ul << 32);
 
 	/* Not enough room, and none known. */
 	begin();

@@ -10,6 +10,7 @@
 
 static struct {
 	int nonsense, twice, never, fail, jump; /* of 1,000 */
+	uint8_t state;                          /* of each command; 0: by chance */
 	unsigned steps;
 } whim;
 
@@ -32,7 +33,9 @@ static void step(void)
 	while ((head = device_next()) >= 0) {
 		if (chance(whim.never))
 			continue;
-		device_carry_out(head, chance(whim.fail) ? 1 + rand() % 3 : 0);
+		device_carry_out(head, whim.state          ? whim.state
+				       : chance(whim.fail) ? 1 + rand() % 3
+							   : 0);
 		if (chance(whim.twice))
 			device_use(head, 1);
 	}
@@ -86,6 +89,21 @@ static void check_works(int number)
 	}
 	block_info(number, &info);
 	CHECK(!info.errors && !info.resets && !info.strays && !device_bad_chains);
+}
+
+/* What each state of a command becomes, one run or several; and that the next one is good again. */
+static void check_states(int number)
+{
+	for (int state = 1; state < 256; state++)
+		for (int operation = BM_BLOCK_READ; operation <= BM_BLOCK_WRITE; operation++) {
+			int wanted = state == VIRTIO_BLK_S_UNSUPP ? -BM_ENOSYS : -BM_EIO;
+
+			whim.state = (uint8_t)state;
+			CHECK(transfer(number, operation, 0, 512) == wanted);
+			CHECK(transfer(number, operation, 8, 65536) == wanted);
+			whim.state = 0;
+			CHECK(transfer(number, operation, 0, 512) == 0);
+		}
 }
 
 /* ---- A core dozes while another one polls ---- */
@@ -167,7 +185,8 @@ int main(void)
 		for (int i = 0; i < 5; i++) {
 			uint32_t features = i == 0 ? 0 : i == 1 ? indirect : i == 2 ? event : all;
 			CHECK(open_device(version, features) == 0);
-			check_works(disk++);
+			check_works(disk);
+			check_states(disk++);
 		}
 
 	no_pci_interrupts = 1;
