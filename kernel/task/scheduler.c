@@ -205,8 +205,16 @@ static inline void run(struct worker *self, const struct task *task)
 	self->depth++;
 	task->function(task->argument);
 	self->depth--;
+	/* Where a thread waits for it, the task has not ended before that thread is woken: a look
+	 * for a deadlock would find nobody who could wake it. */
+	bool notifies = task->group &&
+			GROUP_WAITER(__atomic_load_n(&task->group->state, __ATOMIC_RELAXED)) ==
+			    GROUP_NOTIFIES;
+	if (notifies)
+		task_group_done(task->group);
 	__atomic_store_n(&self->tasks, self->tasks + 1, __ATOMIC_RELEASE);
-	task_group_done(task->group);
+	if (!notifies)
+		task_group_done(task->group);
 }
 
 /* What interrupts have brought and what this core has, in turn: neither locks the other out. */
