@@ -98,14 +98,20 @@ static void take_looped(void)
 	}
 }
 
-/* What has become due, and who is to be woken. */
+/* When the lock is open: a device's task that found it taken only left a note. */
+static bool due_and_locked(void)
+{
+	return __builtin_expect(__atomic_load_n(&interfaces_due, __ATOMIC_SEQ_CST), 0) &&
+	       net_try_lock();
+}
+
+/* What has become due, and who is to be woken; after take_looped(). */
 static __attribute__((noinline)) void unlock_slowly(void)
 {
 	uint32_t *few[WAKE_MOST], **list;
 	unsigned count;
 
-	do {
-		take_looped();
+	for (;;) {
 		if (interfaces_sending || __atomic_load_n(&interfaces_due, __ATOMIC_RELAXED))
 			interfaces_work();
 		count = word_count;
@@ -123,32 +129,24 @@ static __attribute__((noinline)) void unlock_slowly(void)
 			thread_wake(list[i], WAKE_ALL);
 		if (list != few)
 			free(list);
-	} while (__builtin_expect(__atomic_load_n(&interfaces_due, __ATOMIC_SEQ_CST), 0) &&
-		 net_try_lock());
-}
-
-static bool something_is_looped(void)
-{
-	struct netif *netif;
-
-	if (ready)
-		NETIF_FOREACH(netif)
-	if (netif->loop_first)
-		return true;
-	return false;
+		if (!due_and_locked())
+			return;
+		take_looped();
+	}
 }
 
 void net_unlock(void)
 {
-	if (__builtin_expect(interfaces_sending || word_count || something_is_looped(), 0)) {
+	take_looped();
+	if (__builtin_expect(interfaces_sending || word_count, 0)) {
 		unlock_slowly();
 		return;
 	}
 	open_lock();
-	/* After that: a device's task that found it taken only left a note. */
-	if (__builtin_expect(__atomic_load_n(&interfaces_due, __ATOMIC_SEQ_CST), 0) &&
-	    net_try_lock())
+	if (due_and_locked()) {
+		take_looped();
 		unlock_slowly();
+	}
 }
 
 /* Room for one word more. */

@@ -307,7 +307,7 @@ long bm_tls_read(struct bm_tls_session *session, void *data, size_t size)
 		return got;
 	if (got == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
 		return 0;
-	/* 0: the connection was cut; but whoever has agreed on nothing yet may go. */
+	/* 0: the connection was cut. */
 	return failure(session, got ? got : MBEDTLS_ERR_SSL_CONN_EOF);
 }
 

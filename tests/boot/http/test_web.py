@@ -29,17 +29,11 @@ import lan  # noqa: E402
 CORES = int(os.environ.get("CORES", "1"))
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 class Guest:
     """run_guest.py with this root; stop() ends it by its own route."""
 
     def __init__(self, root, more=""):
-        self.port = free_port()
+        self.port = http_support.free_port()
         self.process = subprocess.Popen(
             [sys.executable, str(HERE.parent / "run_guest.py"), "--kernel", os.environ["KERNEL"], "--machine", "q35",
              "--cores", str(CORES), "--timeout", "240", "--root", root, "--expect", "exit:0", "--expect-output",
@@ -282,7 +276,7 @@ class Floods(unittest.TestCase):
     def test_slow_clients(self):
         """Heads that come a byte now and then: they do not keep others from being served, and are told in the end."""
         # The pool of connections and the like stay for the next ones.
-        for room in (400_000, 400_000):
+        for _ in range(2):
             before, slow = self.memory(), []
             for _ in range(self.SLOW):
                 one = socket.create_connection(("127.0.0.1", self.server.port), timeout=http_support.SECONDS)
@@ -300,7 +294,7 @@ class Floods(unittest.TestCase):
             finally:
                 for one in slow:
                     one.close()
-            self.assertReleased(before, room)
+            self.assertReleased(before, room=400_000)
 
 
 if __name__ == "__main__":

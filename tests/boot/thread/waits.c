@@ -132,23 +132,16 @@ static void *yields(void *argument)
 	return argument;
 }
 
-static void *pings(void *argument)
+/* One of two: there is one ball. */
+static void *plays(void *argument)
 {
-	while (goes_on()) {
-		sem_post(&pong);
-		sem_wait(&ping);
-	}
-	sem_post(&pong);
-	return argument;
-}
+	sem_t *mine = argument, *other = mine == &ping ? &pong : &ping;
 
-static void *pongs(void *argument)
-{
 	while (goes_on()) {
-		sem_wait(&pong);
-		sem_post(&ping);
+		sem_wait(mine);
+		sem_post(other);
 	}
-	sem_post(&ping);
+	sem_post(other);
 	return argument;
 }
 
@@ -168,8 +161,8 @@ static void wait_beside(void *argument)
 
 	(void)argument;
 	CHECK(!bm_task_submit(&group, inner, &done));
-	CHECK(!pthread_create(&busy[0], NULL, yield ? yields : pings, NULL));
-	CHECK(!pthread_create(&busy[1], NULL, yield ? yields : pongs, NULL));
+	CHECK(!pthread_create(&busy[0], NULL, yield ? yields : plays, &ping));
+	CHECK(!pthread_create(&busy[1], NULL, yield ? yields : plays, &pong));
 	bm_task_wait(&group);
 	CHECK(done && !group.state);
 	sem_post(&over);
@@ -185,7 +178,7 @@ static void beside(const char *who)
 {
 	pthread_t thread;
 
-	sem_init(&ping, 0, 0);
+	sem_init(&ping, 0, 1);
 	sem_init(&pong, 0, 0);
 	sem_init(&over, 0, 0);
 	if (strcmp(who, "thread") == 0)

@@ -20,6 +20,9 @@ import warnings
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "unit/http"))
+import http_support  # noqa: E402
+
 RUN_GUEST = HERE.parent / "run_guest.py"
 CORES = os.environ.get("CORES", "1")
 
@@ -48,12 +51,6 @@ class Authority:
         return pem, key
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 class Https(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -68,7 +65,7 @@ class Https(unittest.TestCase):
         (cls.root / ".tls").mkdir()
         shutil.copy(pem, cls.root / ".tls/certificate.pem")
         shutil.copy(key, cls.root / ".tls/key.pem")
-        cls.plain, cls.secure = free_port(), free_port()
+        cls.plain, cls.secure = http_support.free_port(), http_support.free_port()
         cls.process = subprocess.Popen(
             [sys.executable, str(RUN_GUEST), "--kernel", os.environ["KERNEL"], "--machine", "q35", "--cores", CORES,
              "--timeout", "240", "--root", str(cls.root), "--expect", "exit:0", "--expect-output", "HTTPS on port 443",

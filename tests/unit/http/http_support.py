@@ -12,6 +12,12 @@ from dataclasses import dataclass
 SECONDS = 60  # for anything; a loaded machine takes some of them
 
 
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
 @dataclass
 class Response:
     status: int
